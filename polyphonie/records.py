@@ -1,0 +1,216 @@
+"""The records that walk between rooms. Nothing here can hold a name, a handle or a profile.
+
+Every identifier is a keyed hash in hexadecimal (see `polyphonie.pseudonyms`), every instant is UTC.
+"""
+
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+Key = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16,64}$")]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._:-]{0,119}$")]
+
+
+def _as_utc(moment: datetime) -> datetime:
+    # A naive instant has no place on a curve: parsers must decide its zone, so it is refused here.
+    if moment.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return moment.astimezone(UTC)
+
+
+Instant = Annotated[datetime, AfterValidator(_as_utc)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Kind(StrEnum):
+    POST = "post"
+    REPLY = "reply"
+    REPOST = "repost"
+    QUOTE = "quote"
+    ARGUMENT = "argument"
+    PROPOSAL = "proposal"
+
+
+class Stance(StrEnum):
+    FAVOUR = "favour"
+    AGAINST = "against"
+    UNCLEAR = "unclear"
+
+
+class Origin(StrEnum):
+    """How a position is known, from the strongest evidence to the weakest."""
+
+    HUMAN = "human"
+    VOTE = "vote"
+    DECLARED = "declared"
+    PREDICTED = "predicted"
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Link(Record):
+    """What a post points to: the registered domain and the canonical address, without tracking parameters."""
+
+    domain: str
+    url: str
+
+
+class Reach(Record):
+    """Public counters of a post when it was received; zero when the source does not say."""
+
+    replies: int = Field(0, ge=0)
+    reposts: int = Field(0, ge=0)
+    likes: int = Field(0, ge=0)
+
+    @property
+    def total(self) -> int:
+        """Times the message was shown on purpose: once by its author, once a repost. Likes do not show it."""
+        return 1 + self.reposts
+
+
+class Post(Record):
+    """One public message, scrubbed."""
+
+    id: Key
+    source: Slug
+    kind: Kind
+    text: str
+    title: str = ""
+    lang: str = ""  # ISO 639-1, ours; empty until understood
+    created_at: Instant  # claimed by the source
+    received_at: Instant  # ours; the clock of record
+    at: Instant  # the instant that windows use: `created_at` where an official export vouches for it, else `received_at`
+    reply_to: Key | None = None
+    repost_of: Key | None = None
+    quote_of: Key | None = None
+    links: tuple[Link, ...] = ()
+    hashtags: tuple[str, ...] = ()
+    fold: Key | None = None  # group of near-copies; the id of its first member
+    topic: str | None = None
+    reach: Reach = Reach()
+    flags: tuple[str, ...] = ()  # e.g. "bot", "impossible_date", "simulated"
+    versions: dict[str, str] = Field(default_factory=dict)  # step -> model and version
+
+
+class Position(Record):
+    """One post, or one vote, about one proposal."""
+
+    id: Key
+    post: Key  # the post, or the vote itself, which has no text
+    proposal: Slug
+    stance: Stance
+    p_favour: Probability
+    p_against: Probability
+    p_unclear: Probability
+    origin: Origin
+    voice: Key  # one person, for this proposal and this epoch only
+    epoch: int  # see `polyphonie.pseudonyms.epoch_of`
+    created_at: Instant
+    at: Instant
+    source: Slug
+    span: str = ""  # the words that decided it
+    match: float | None = None  # score of the match to the proposal, 0 to 1; None where the source says the proposal
+    model: str = ""  # model and version; empty for votes and declared sides
+    declared: Stance | None = None  # beside a prediction: what the author said; such a prediction is not counted
+
+    @property
+    def counted(self) -> bool:
+        """A prediction beside a declaration only measures the model; everything else counts."""
+        return self.declared is None
+
+
+class Proposal(Record):
+    """A full sentence that one can be for or against."""
+
+    id: Slug
+    title: str
+    statement: str
+    negation: str = ""
+    paraphrases: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    sector: str = ""
+    bearers: tuple[str, ...] = ()  # public figures or parties, from the signed list
+    since: date | None = None
+    source: Slug = "catalogue"
+
+
+class Interaction(Record):
+    """Who repeats, answers or links to whom, under node keys of one epoch; never leaves the secret side."""
+
+    epoch: int
+    from_node: Key
+    to_node: Key
+    kind: Kind
+    at: Instant
+
+
+class Tally(Record):
+    """Counts of one proposal, source, origin and day: what remains when raw data expire.
+
+    `counts` maps a weighting (voices, posts, reach) to (favour, against, unclear). `replicates` holds, for each
+    weighting, the same sums of favour and against under B bootstrap weights (see `measures.popularity`), as base64 of
+    a little-endian float32 array of shape (2, B): with them an interval outlives the raw data.
+    """
+
+    id: Key
+    proposal: Slug
+    source: Slug
+    origin: Origin
+    day: date
+    counts: dict[str, tuple[float, float, float]]
+    replicates: dict[str, str]
+
+
+class Label(Record):
+    """A human answer about one post and one proposal, with the probability with which the post was drawn."""
+
+    id: Key
+    post: Key
+    proposal: Slug
+    answer: Annotated[str, StringConstraints(pattern="^(favour|against|neither|not_about)$")]
+    drawn_with: Annotated[float, Field(gt=0.0, le=1.0)]
+    answered_by: Slug  # a role, never a name
+    at: Instant
+
+
+class Deletion(Record):
+    """The source says that something is gone."""
+
+    id: Key  # of the post or vote
+    source: Slug
+    received_at: Instant
+
+
+class Envelope(Record):
+    """What waits in the spool: records made from one native payload, and the author's token of this epoch.
+
+    The token makes the voice of each position that is found later; it is wiped when its epoch closes.
+    """
+
+    id: Key
+    source: Slug
+    epoch: int
+    author: Key | None = None
+    post: Post | None = None
+    positions: tuple[Position, ...] = ()
+    proposal: Proposal | None = None
+    deletion: Deletion | None = None
+
+
+def record_id(*parts: Any) -> str:
+    """32 hexadecimal characters that depend on every part, in order. Not a secret: parts must hold no identity."""
+    digest = blake2b(digest_size=16)
+    for part in parts:
+        encoded = str(part).encode()
+        digest.update(len(encoded).to_bytes(4, "big") + encoded)
+    return digest.hexdigest()
+
+
+def position_id(post: str, proposal: str, origin: Origin) -> str:
+    """A retry, or a second reading by a newer model, replaces the position instead of adding one."""
+    return record_id("position", post, proposal, origin)

@@ -22,6 +22,7 @@ class NativePost:
     created_at: datetime  # with its time zone
     author: str | None = field(default=None, repr=False)
     handle: str | None = field(default=None, repr=False)  # what the author would type to be forgotten
+    names: tuple[str, ...] = field(default=(), repr=False)  # other identities in the payload, to wipe from the text
     title: str = field(default="", repr=False)
     reply_to: str | None = field(default=None, repr=False)  # uris
     repost_of: str | None = field(default=None, repr=False)

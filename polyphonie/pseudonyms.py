@@ -1,8 +1,8 @@
 """Keys and pseudonyms: one voice per person, proposal and epoch, and nobody can go further, we included.
 
-    author token = blake2b(K[epoch], "author", platform | native author id)      kept in the spool until the epoch closes
-    voice        = blake2b(K[epoch], hash(proposal), author token)               kept beside each position
-    record id    = blake2b(K[permanent], "record", platform | native URI)        the same for ever, so a retry never repeats
+    author token = blake2b(K[epoch], "author", platform | native author id)   in the spool, until the epoch closes
+    voice        = blake2b(K[epoch], hash(proposal), author token)            beside each position
+    record id    = blake2b(K[permanent], "record", platform | native URI)     for ever: a retry never repeats
 
 K[epoch] lies in a file of mode 0600 outside the index. Once it is destroyed, two voices of one person cannot be
 linked: not between proposals (another personalisation), not between epochs (another key), not by trying names.

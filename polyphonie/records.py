@@ -84,7 +84,7 @@ class Post(Record):
     lang: str = ""  # ISO 639-1, ours; empty until understood
     created_at: Instant  # claimed by the source
     received_at: Instant  # ours; the clock of record
-    at: Instant  # the instant that windows use: `created_at` where an official export vouches for it, else `received_at`
+    at: Instant  # what windows use: `created_at` where an official export vouches for it, else `received_at`
     reply_to: Key | None = None
     repost_of: Key | None = None
     quote_of: Key | None = None

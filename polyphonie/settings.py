@@ -55,7 +55,9 @@ class NlpSettings(Section):
     batch_size: int = Field(512, ge=1, description="Posts enriched and committed together.")
     threads: int = Field(0, ge=0, description="Threads for models; 0 takes every core.")
     match_threshold: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="Match score to keep a pair.")
-    abstain_below: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="Top probability kept; less is unclear.")
+    abstain_below: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, description="Top probability kept; less is unclear."
+    )
     topics: bool = Field(True, description="Discover and assign topics.")
 
 
@@ -66,7 +68,11 @@ class DashboardSettings(Section):
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     home: Path = Field(description="Folder of everything that a run keeps.")
@@ -81,11 +87,11 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 (the signature is pydantic's)
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         # The environment wins over the files, which `load` passes as initial values.
         return env_settings, init_settings
@@ -193,5 +199,7 @@ def _nearest(word: str, known: set[str]) -> str:
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
-        merged[key] = _merge(merged[key], value) if isinstance(merged.get(key), dict) and isinstance(value, dict) else value
+        merged[key] = (
+            _merge(merged[key], value) if isinstance(merged.get(key), dict) and isinstance(value, dict) else value
+        )
     return merged

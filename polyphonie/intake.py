@@ -1,0 +1,168 @@
+"""The border: a native payload, as its parser read it, becomes an envelope of records without identities."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from polyphonie.native import Native, NativeDeletion, NativePost, NativeProposal, NativeVote
+from polyphonie.pseudonyms import Keyring, OptOuts, epoch_of
+from polyphonie.records import (
+    Deletion,
+    Envelope,
+    Kind,
+    Origin,
+    Position,
+    Post,
+    Proposal,
+    Stance,
+    position_id,
+    record_id,
+)
+from polyphonie.scrubbing import link, scrub
+
+# Clocks of senders drift; beyond this a date of the future is a lie or a mistake.
+FUTURE_TOLERANCE = timedelta(hours=1)
+_PLAIN_SLUG = re.compile(r"^[a-z0-9][a-z0-9._:-]{0,119}$")
+
+
+@dataclass(frozen=True)
+class Border:
+    """What admission needs: the keys, those who opted out, and the signed list of public figures."""
+
+    keys: Keyring
+    opt_outs: OptOuts
+    figures: Collection[str] = ()
+
+    def admit(self, native: Native, received_at: datetime) -> Envelope | None:
+        """The envelope of a native record, or None when its author opted out (nothing of it is then kept)."""
+        match native:
+            case NativeDeletion():
+                return self._deletion(native, received_at)
+            case NativePost() | NativeVote() | NativeProposal() if self._opted_out(native):
+                return None
+            case NativePost():
+                return self._post(native, received_at)
+            case NativeVote():
+                return self._vote(native, received_at)
+            case NativeProposal():
+                return self._proposal(native, received_at)
+
+    def _opted_out(self, native: NativePost | NativeVote | NativeProposal) -> bool:
+        identities = (native.author, native.handle)
+        return any(identity and (native.source, identity) in self.opt_outs for identity in identities)
+
+    def _deletion(self, native: NativeDeletion, received_at: datetime) -> Envelope:
+        gone = self.keys.record(native.source, native.uri)
+        return Envelope(
+            id=record_id("deletion", gone),
+            source=native.source,
+            epoch=epoch_of(received_at, self.keys.epoch_days),
+            deletion=Deletion(id=gone, source=native.source, received_at=received_at),
+        )
+
+    def _post(self, native: NativePost, received_at: datetime) -> Envelope:
+        keys, source = self.keys, native.source
+        epoch = epoch_of(received_at, keys.epoch_days)
+        impossible = native.created_at > received_at + FUTURE_TOLERANCE
+        flags = (
+            (*native.flags, "impossible_date") if impossible and "impossible_date" not in native.flags else native.flags
+        )
+        names = (*native.names, *filter(None, (native.handle, native.author)))
+        post = Post(
+            id=keys.record(source, native.uri),
+            source=source,
+            kind=native.kind,
+            title=scrub(native.title, names=names, figures=self.figures),
+            text=scrub(native.text, names=names, figures=self.figures),
+            created_at=native.created_at,
+            received_at=received_at,
+            at=native.created_at if native.trust_date and not impossible else received_at,
+            reply_to=keys.record(source, native.reply_to) if native.reply_to else None,
+            repost_of=keys.record(source, native.repost_of) if native.repost_of else None,
+            quote_of=keys.record(source, native.quote_of) if native.quote_of else None,
+            links=tuple(dict.fromkeys(filter(None, map(link, native.urls)))),
+            hashtags=tuple(dict.fromkeys(tag.lstrip("#").casefold() for tag in native.hashtags)),
+            reach=native.reach,
+            flags=flags,
+        )
+        author = self._author(native, epoch)
+        positions: tuple[Position, ...] = ()
+        if native.proposal and native.stance:
+            positions = (self._declared(native, post.id, native.stance, Origin.DECLARED, author, epoch, post.at),)
+        return Envelope(id=post.id, source=source, epoch=epoch, author=author, post=post, positions=positions)
+
+    def _vote(self, native: NativeVote, received_at: datetime) -> Envelope:
+        epoch = epoch_of(received_at, self.keys.epoch_days)
+        vote = self.keys.record(native.source, native.uri)
+        author = self._author(native, epoch)
+        at = native.created_at if native.trust_date and native.created_at <= received_at else received_at
+        position = self._declared(native, vote, native.stance, Origin.VOTE, author, epoch, at)
+        return Envelope(id=vote, source=native.source, epoch=epoch, author=author, positions=(position,))
+
+    def _proposal(self, native: NativeProposal, received_at: datetime) -> Envelope:
+        names = tuple(filter(None, (native.handle, native.author)))
+        title = scrub(native.title, names=names, figures=self.figures)
+        post = Post(
+            id=self.keys.record(native.source, native.uri),
+            source=native.source,
+            kind=Kind.PROPOSAL,
+            title=title,
+            text=scrub(native.body, names=names, figures=self.figures),
+            created_at=native.created_at,
+            received_at=received_at,
+            at=min(native.created_at, received_at),
+        )
+        proposal = Proposal(
+            id=proposal_slug(native.source, native.uri),
+            title=title,
+            statement=title,
+            sector=scrub(native.section),
+            since=post.at.date(),
+            source=native.source,
+        )
+        return Envelope(
+            id=post.id,
+            source=native.source,
+            epoch=epoch_of(received_at, self.keys.epoch_days),
+            author=self._author(native, epoch_of(received_at, self.keys.epoch_days)),
+            post=post,
+            proposal=proposal,
+        )
+
+    def _author(self, native: NativePost | NativeVote | NativeProposal, epoch: int) -> str:
+        # Without an author, each message is its own voice: nothing says that two of them are one person's.
+        return self.keys.author(native.source, native.author or f"anonymous {native.uri}", epoch)
+
+    def _declared(
+        self,
+        native: NativePost | NativeVote,
+        post: str,
+        stance: Stance,
+        origin: Origin,
+        author: str,
+        epoch: int,
+        at: datetime,
+    ) -> Position:
+        proposal = proposal_slug(native.source, native.proposal or "")
+        return Position(
+            id=position_id(post, proposal, origin),
+            post=post,
+            proposal=proposal,
+            stance=stance,
+            p_favour=float(stance is Stance.FAVOUR),
+            p_against=float(stance is Stance.AGAINST),
+            p_unclear=float(stance is Stance.UNCLEAR),
+            origin=origin,
+            voice=self.keys.voice(author, proposal, epoch),
+            epoch=epoch,
+            created_at=native.created_at,
+            at=at,
+            source=native.source,
+        )
+
+
+def proposal_slug(source: str, native_id: str) -> str:
+    """Identifier of a platform's proposal: readable where the native one is plain, hashed where it is not."""
+    slug = f"{source}:{native_id.casefold()}"
+    return slug if _PLAIN_SLUG.match(slug) else f"{source}:{record_id(native_id)}"

@@ -1,0 +1,271 @@
+"""The spool: where envelopes wait between the sources and the NLP, durably, in one SQLite file in WAL mode.
+
+An item goes todo -> doing -> done; what was doing when a process died goes back to todo at the next start. The item and
+the cursor of its source are written in one transaction, so a cursor is never ahead of what is stored. Plain portable
+SQL: PostgreSQL would take the same statements.
+"""
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from polyphonie.errors import SpoolFull
+from polyphonie.records import Envelope
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS items (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('todo', 'doing', 'done', 'quarantine')),
+    payload BLOB,
+    digest BLOB NOT NULL,
+    author TEXT,
+    epoch INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS items_waiting ON items (state, seq) WHERE state IN ('todo', 'doing');
+CREATE INDEX IF NOT EXISTS items_author ON items (author) WHERE author IS NOT NULL;
+CREATE TABLE IF NOT EXISTS cursors (
+    source TEXT PRIMARY KEY,
+    cursor TEXT NOT NULL,
+    counts TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS quarantine (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    origin TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS tombstones (id TEXT PRIMARY KEY, at TEXT NOT NULL);
+"""
+
+# What a second import of the same file may change without anything having changed.
+_VOLATILE = {"received_at": True, "at": True}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something that could not be processed. `origin` locates it without quoting it: file and row, or an item's id."""
+
+    origin: str
+    source: str
+    reason: str
+    stage: str = "parse"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One transaction: what came, what was refused, and how far the source has been read."""
+
+    source: str
+    envelopes: Sequence[Envelope] = ()
+    refusals: Sequence[Refusal] = ()
+    cursor: dict[str, Any] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    id: int
+    origin: str
+    source: str
+    stage: str
+    reason: str
+    at: datetime
+
+
+class Spool:
+    """`recover()` is for the one process that enriches, when it starts; any other may read and put meanwhile."""
+
+    def __init__(self, path: Path, capacity: int = 1_000_000) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.capacity = capacity
+        self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+        path.chmod(0o600)
+        self._connection.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {SCHEMA}")
+        # Erased means erased: freed pages are overwritten.
+        self._connection.execute("PRAGMA secure_delete=ON")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def put(self, arrival: Arrival) -> int:
+        """Store an arrival whole or not at all; returns how many items are new or changed. Raises SpoolFull."""
+        with self._transaction() as sql:
+            waiting = sql.execute("SELECT count(*) FROM items WHERE state IN ('todo', 'doing')").fetchone()[0]
+            if waiting + len(arrival.envelopes) > self.capacity:
+                raise SpoolFull(
+                    f"the spool holds {waiting} waiting items and may hold {self.capacity}; "
+                    "run `polyphonie enrich`, then the same command again: it resumes where it stopped"
+                )
+            changed = sum(_put_one(sql, envelope) for envelope in arrival.envelopes)
+            for refusal in arrival.refusals:
+                _refuse(sql, refusal)
+            if arrival.cursor:
+                sql.execute(
+                    "INSERT INTO cursors VALUES (?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET "
+                    "cursor = excluded.cursor, counts = excluded.counts, updated_at = excluded.updated_at",
+                    (arrival.source, json.dumps(arrival.cursor), json.dumps(arrival.counts), _now()),
+                )
+        return changed
+
+    def cursor(self, source: str) -> tuple[dict[str, Any], dict[str, int]] | None:
+        """Where a source was left, and its counts so far."""
+        row = self._connection.execute("SELECT cursor, counts FROM cursors WHERE source = ?", (source,)).fetchone()
+        return (json.loads(row[0]), json.loads(row[1])) if row else None
+
+    def recover(self) -> int:
+        """Give back what a dead process was doing; returns how many."""
+        return self._connection.execute("UPDATE items SET state = 'todo' WHERE state = 'doing'").rowcount
+
+    def claim(self, limit: int) -> list[Envelope]:
+        """The next items in order of arrival; they are `doing` until `finish`, `refuse` or `recover`."""
+        with self._transaction() as sql:
+            rows = sql.execute(
+                "SELECT seq, payload FROM items WHERE state = 'todo' ORDER BY seq LIMIT ?", (limit,)
+            ).fetchall()
+            sql.executemany("UPDATE items SET state = 'doing' WHERE seq = ?", [(seq,) for seq, _ in rows])
+        return [_unpacked(payload) for _, payload in rows]
+
+    def peek(self, limit: int) -> list[Envelope]:
+        """The next items, left where they are."""
+        rows = self._connection.execute("SELECT payload FROM items WHERE state = 'todo' ORDER BY seq LIMIT ?", (limit,))
+        return [_unpacked(payload) for (payload,) in rows]
+
+    def finish(self, ids: Sequence[str]) -> None:
+        """The items are in the index: their payload is wiped, their id stays so that they never come twice."""
+        with self._transaction() as sql:
+            # A newer version may have arrived meanwhile; it is todo again and must stay.
+            sql.executemany(
+                "UPDATE items SET state = 'done', payload = NULL WHERE id = ? AND state = 'doing'", [(i,) for i in ids]
+            )
+
+    def refuse(self, refusals: Sequence[Refusal]) -> None:
+        """Quarantine items by id (their payload stays, for a replay) or anything else by its origin."""
+        with self._transaction() as sql:
+            for refusal in refusals:
+                sql.execute("UPDATE items SET state = 'quarantine' WHERE id = ?", (refusal.origin,))
+                _refuse(sql, refusal)
+
+    def quarantined(self, limit: int = -1) -> list[Quarantined]:
+        """What waits for somebody, oldest first."""
+        rows = self._connection.execute(
+            "SELECT id, origin, source, stage, reason, at FROM quarantine ORDER BY id LIMIT ?", (limit,)
+        )
+        return [
+            Quarantined(number, origin, source, stage, reason, datetime.fromisoformat(at))
+            for number, origin, source, stage, reason, at in rows
+        ]
+
+    def release(self, entry: Quarantined) -> None:
+        """Take an entry out of quarantine; an item waits again."""
+        with self._transaction() as sql:
+            sql.execute("UPDATE items SET state = 'todo' WHERE id = ? AND state = 'quarantine'", (entry.origin,))
+            sql.execute("DELETE FROM quarantine WHERE id = ?", (entry.id,))
+
+    def items_of(self, authors: Sequence[str]) -> list[str]:
+        """Ids of what these author tokens wrote, while their epoch is open."""
+        marks = ",".join("?" * len(authors))
+        rows = self._connection.execute(f"SELECT id FROM items WHERE author IN ({marks})", list(authors))
+        return [row[0] for row in rows]
+
+    def erase(self, ids: Sequence[str]) -> int:
+        """Remove items for good and refuse them from now on; returns how many were there."""
+        with self._transaction() as sql:
+            sql.executemany("INSERT OR IGNORE INTO tombstones VALUES (?, ?)", [(gone, _now()) for gone in ids])
+            sql.executemany("DELETE FROM quarantine WHERE origin = ?", [(gone,) for gone in ids])
+            return sum(sql.execute("DELETE FROM items WHERE id = ?", (gone,)).rowcount for gone in ids)
+
+    def close_epochs(self, before: int) -> int:
+        """Wipe the author tokens of closed epochs; returns of how many items."""
+        return self._connection.execute(
+            "UPDATE items SET author = NULL WHERE epoch < ? AND author IS NOT NULL AND state = 'done'", (before,)
+        ).rowcount
+
+    def oldest_waiting_epoch(self) -> int | None:
+        """The first epoch whose key is still needed by an item that is not done."""
+        row = self._connection.execute("SELECT min(epoch) FROM items WHERE state != 'done'").fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def counts(self) -> dict[str, int]:
+        """Items by state, and entries in quarantine."""
+        found = dict(self._connection.execute("SELECT state, count(*) FROM items GROUP BY state").fetchall())
+        held = self._connection.execute("SELECT count(*) FROM quarantine").fetchone()[0]
+        return {state: found.get(state, 0) for state in ("todo", "doing", "done")} | {"quarantine": held}
+
+    def sources(self) -> list[dict[str, Any]]:
+        """Each source that has a cursor: its counts and when it last moved."""
+        rows = self._connection.execute("SELECT source, counts, updated_at FROM cursors ORDER BY source")
+        return [{"source": source, "updated_at": at, **json.loads(counts)} for source, counts, at in rows]
+
+
+def _put_one(sql: sqlite3.Connection, envelope: Envelope) -> int:
+    if envelope.deletion is not None:
+        sql.execute("INSERT OR IGNORE INTO tombstones VALUES (?, ?)", (envelope.deletion.id, _now()))
+        sql.execute("DELETE FROM items WHERE id = ? AND state != 'doing'", (envelope.deletion.id,))
+    elif sql.execute("SELECT 1 FROM tombstones WHERE id = ?", (envelope.id,)).fetchone():
+        return 0  # gone before it came: messages may overtake each other
+    row = (
+        envelope.id,
+        envelope.source,
+        zlib.compress(envelope.model_dump_json(exclude_defaults=True).encode(), 1),
+        _digest(envelope),
+        envelope.author,
+        envelope.epoch,
+    )
+    return sql.execute(
+        "INSERT INTO items (id, source, state, payload, digest, author, epoch) VALUES (?, ?, 'todo', ?, ?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET state = 'todo', payload = excluded.payload, digest = excluded.digest, "
+        "author = excluded.author, epoch = excluded.epoch WHERE items.digest != excluded.digest",
+        row,
+    ).rowcount
+
+
+def _digest(envelope: Envelope) -> bytes:
+    """Of what the source said, without what we added: the same message twice is the same item."""
+    stable = envelope.model_dump_json(
+        exclude={
+            "author": True,
+            "epoch": True,
+            "post": _VOLATILE,
+            "positions": {"__all__": {"voice": True, "epoch": True, "at": True}},
+            "deletion": _VOLATILE,
+        }
+    )
+    return blake2b(stable.encode(), digest_size=16).digest()
+
+
+def _refuse(sql: sqlite3.Connection, refusal: Refusal) -> None:
+    sql.execute(
+        "INSERT INTO quarantine (origin, source, stage, reason, at) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (origin) DO UPDATE SET reason = excluded.reason, at = excluded.at",
+        (refusal.origin, refusal.source, refusal.stage, refusal.reason, _now()),
+    )
+
+
+def _unpacked(payload: bytes) -> Envelope:
+    return Envelope.model_validate_json(zlib.decompress(payload))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

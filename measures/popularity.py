@@ -1,0 +1,287 @@
+"""Popularity: the share of favour among voices that take a side, with an interval that says how far it can be trusted.
+
+Everything here is a pure function of counts and of their bootstrap replicates (see `measures.bootstrap`).
+
+Sampling. With independent voices a replicate of (favour, against) is (Gamma(favour), Gamma(against)), so the share's
+draws follow a Beta; half a pseudo-voice on each side makes it Beta(favour + 1/2, against + 1/2), the Jeffreys interval
+(Brown, Cai & DasGupta 2001, doi:10.1214/ss/1009213286). Copies and unequal weights carry fewer independent voices
+than their number says (Kish 1965), so the pseudo-voice has the size of an average independent unit.
+
+Classifier. Counting predictions is biased as soon as the classifier errs; the adjusted count inverts its error rates
+(Forman 2008, doi:10.1007/s10618-008-0097-y; Saerens et al. 2002, doi:10.1162/089976602753284446). It supposes that
+these rates, measured on an evaluation set, hold in the window. They are uncertain too: each draw takes its own.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import isnan, nan
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaincinv, gammaincinv
+from scipy.stats import rankdata
+
+from measures.bootstrap import REPLICATES, strata
+
+__all__ = ["REPLICATES", "Confusion", "Counts", "Difference", "Estimate", "Rank"]
+
+Estimator = Literal["raw", "adjusted", "declared"]
+
+TAILS = np.array([0.025, 0.975])
+# Below this distance between the two rates, inverting them multiplies noise by more than ten.
+LEAST_SKILL = 0.1
+
+# Rows of `strata`, one for each thing that must vary on its own.
+_PSEUDO_FAVOUR, _PSEUDO_AGAINST, _DECLARED_FAVOUR, _DECLARED_AGAINST, _TPR, _FPR, _IGNORANCE, _FLOOR = range(8)
+_RANKS = 1_000
+
+
+def _no_replicates() -> NDArray[np.float32]:
+    return np.zeros(REPLICATES, np.float32)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was said, in voices, posts or reach, and the same sums under each replicate's weights. They add up."""
+
+    favour: float = 0.0
+    against: float = 0.0
+    unclear: float = 0.0
+    favour_replicates: NDArray[np.float32] = field(default_factory=_no_replicates, repr=False)  # (REPLICATES,)
+    against_replicates: NDArray[np.float32] = field(default_factory=_no_replicates, repr=False)
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.favour + other.favour,
+            self.against + other.against,
+            self.unclear + other.unclear,
+            self.favour_replicates + other.favour_replicates,
+            self.against_replicates + other.against_replicates,
+        )
+
+    @property
+    def sided(self) -> float:
+        return self.favour + self.against
+
+    @property
+    def total(self) -> float:
+        return self.favour + self.against + self.unclear
+
+    @property
+    def share(self) -> float:
+        """Favour among those that take a side; NaN when nobody does."""
+        return self.favour / self.sided if self.sided > 0 else nan
+
+
+def sum_counts(parts: Iterable[Counts]) -> Counts:
+    """Their sum; nothing at all gives zero."""
+    return sum(parts, start=Counts())
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How a classifier did on an evaluation set. counts: (3, 3), row = truth, column = predicted; each in the order
+    favour, against, unclear."""
+
+    counts: NDArray[np.float64]
+    name: str = ""
+
+    @property
+    def tpr(self) -> float:
+        """Predicted favour among truly in favour, abstentions apart; NaN when there is none."""
+        return _ratio(self.counts[0, 0], self.counts[0, 1])
+
+    @property
+    def fpr(self) -> float:
+        """Predicted favour among truly against, abstentions apart; NaN when there is none."""
+        return _ratio(self.counts[1, 0], self.counts[1, 1])
+
+    @property
+    def skilled(self) -> bool:
+        """Whether the sides are told apart well enough for the error rates to be inverted."""
+        return self.tpr - self.fpr >= LEAST_SKILL  # False when either is NaN
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A share in [0, 1] with its 95 % interval. `share` is NaN, and the interval [0, 1], when nobody takes a side."""
+
+    share: float
+    low: float
+    high: float
+    estimator: Estimator
+    sided: float
+    draws: NDArray[np.float64] = field(repr=False)  # (REPLICATES,)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """First minus second, with its 95 % interval, in [-1, 1]."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def established(self) -> bool:
+        """Whether the interval leaves zero out."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Where an estimate stands, 1 being the most approved: 95 % interval and median."""
+
+    best: int
+    middle: int
+    worst: int
+
+
+def raw_share(counts: Counts) -> Estimate:
+    """Classify and count: favour / (favour + against), exactly, with the interval of sampling alone."""
+    return _estimate(counts.share, _sampled(counts, _PSEUDO_FAVOUR, _PSEUDO_AGAINST), "raw", counts.sided)
+
+
+def adjusted_share(counts: Counts, confusion: Confusion) -> Estimate:
+    """Adjusted count of predicted positions: (raw - fpr) / (tpr - fpr), clipped to [0, 1].
+
+    Binary among those that take a side: unclear predictions are abstentions, unclear truths are left out. When the
+    evaluation cannot tell the sides apart (tpr - fpr < LEAST_SKILL, or a side without a row), nothing can be corrected:
+    the share is the raw one, its estimator says "raw", and its interval is the whole of [0, 1].
+    """
+    draws = _corrected(_sampled(counts, _PSEUDO_FAVOUR, _PSEUDO_AGAINST), confusion, counts.sided / _unit(counts))
+    if not confusion.skilled:
+        return Estimate(counts.share, 0.0, 1.0, "raw", counts.sided, draws)
+    return _estimate(_invert(counts.share, confusion), draws, "adjusted", counts.sided)
+
+
+def combined(declared: Counts, predicted: Counts, confusion: Confusion | None) -> Estimate:
+    """Votes and declared sides as they are, predictions corrected, in the proportions in which they come.
+
+    Its estimator says which happened: "declared" (nothing was predicted), "adjusted", or "raw" when the predictions
+    could not be corrected (no evaluation, or one that cannot tell the sides apart, see `adjusted_share`).
+    """
+    if not predicted.sided:
+        exact = raw_share(declared)
+        return Estimate(exact.share, exact.low, exact.high, "declared", exact.sided, exact.draws)
+    if confusion is None:
+        return raw_share(declared + predicted)
+    if not declared.sided:
+        return adjusted_share(predicted, confusion)
+    known = _sampled(declared, _DECLARED_FAVOUR, _DECLARED_AGAINST)
+    corrected = adjusted_share(predicted, confusion)
+    known_sided = _sided(declared)
+    part = known_sided / (known_sided + _sided(predicted))
+    sided = declared.sided + predicted.sided
+    share = (declared.favour + corrected.share * predicted.sided) / sided
+    draws = known * part + corrected.draws * (1 - part)
+    if corrected.estimator == "adjusted":
+        return _estimate(share, draws, "adjusted", sided)
+    # What was predicted may be anything; what was declared still holds its part.
+    low, high = _interval(known, declared.share)
+    fixed = declared.sided / sided
+    return Estimate(share, low * fixed, high * fixed + 1 - fixed, "raw", sided, draws)
+
+
+def probability_ahead(a: Estimate, b: Estimate) -> float:
+    """Probability that the first share is above the second, over all pairs of draws; a tie is worth a half.
+
+    The draws of two proposals are independent because voices have other keys for another proposal; people who speak
+    of both cannot be matched, by design, so a correlation between their answers is not used.
+    """
+    ordered = np.sort(b.draws)
+    below = np.searchsorted(ordered, a.draws, side="left") + np.searchsorted(ordered, a.draws, side="right")
+    return float(below.mean() / (2 * len(ordered)))
+
+
+def difference(a: Estimate, b: Estimate) -> Difference:
+    """First share minus the second, with the 95 % interval over all pairs of draws; NaN where one is unknown."""
+    value = a.share - b.share
+    low, high = np.quantile(np.subtract.outer(a.draws, b.draws), TAILS)
+    if isnan(value):
+        return Difference(nan, float(low), float(high))
+    return Difference(value, min(float(low), value), max(float(high), value))
+
+
+def ranks(estimates: Sequence[Estimate]) -> list[Rank]:
+    """95 % interval and median of the rank of each, over joint draws (Goldstein & Spiegelhalter 1996,
+    doi:10.2307/2983325). Ties share the middle of their places."""
+    if not estimates:
+        return []
+    # The pseudo-voices of two estimates are the same draws: shuffled, they are independent again.
+    joint = np.stack([e.draws[np.argsort(strata(_RANKS + row))] for row, e in enumerate(estimates)])
+    places = rankdata(-joint, axis=0)
+    spread = np.quantile(places, [TAILS[0], 0.5, TAILS[1]], axis=1)
+    best, worst = np.floor(spread[0]).astype(int), np.ceil(spread[2]).astype(int)
+    middle = np.clip(np.rint(spread[1]).astype(int), best, worst)
+    return [Rank(int(b), int(m), int(w)) for b, m, w in zip(best, middle, worst, strict=True)]
+
+
+def _ratio(inside: float, outside: float) -> float:
+    return float(inside / (inside + outside)) if inside + outside > 0 else nan
+
+
+def _sided(counts: Counts) -> NDArray[np.float64]:
+    return counts.favour_replicates.astype(np.float64) + counts.against_replicates
+
+
+def _unit(counts: Counts) -> float:
+    """Size of an average independent unit: 1 for separate voices, 48 for one text copied by 48 voices."""
+    if counts.sided <= 0:
+        return 1.0
+    # Exponential weights: the variance of a sum is the sum of the squares of the units' sizes.
+    return max(float(_sided(counts).var(ddof=1)) / counts.sided, 1e-6)
+
+
+def _sampled(counts: Counts, favour_row: int, against_row: int) -> NDArray[np.float64]:
+    """Draws of the share under sampling alone, (REPLICATES,)."""
+    unit = _unit(counts)
+    favour = counts.favour_replicates + unit * gammaincinv(0.5, strata(favour_row))
+    against = counts.against_replicates + unit * gammaincinv(0.5, strata(against_row))
+    draws: NDArray[np.float64] = favour / (favour + against)
+    return draws
+
+
+def _invert(share: float, confusion: Confusion) -> float:
+    return float(np.clip((share - confusion.fpr) / (confusion.tpr - confusion.fpr), 0.0, 1.0))
+
+
+def _corrected(draws: NDArray[np.float64], confusion: Confusion, units: float) -> NDArray[np.float64]:
+    """Each draw of the raw share corrected by its own draw of the error rates; units: how many independent ones."""
+    tpr, fpr = _rates(*confusion.counts[:2, :2].ravel().tolist())
+    skill = tpr - fpr
+    informed = skill >= LEAST_SKILL
+    inverted = (draws - fpr) / np.where(informed, skill, 1.0)
+    # A perfect classifier that saw none among so many would still leave this much doubt: clipping must not remove it.
+    floor = betaincinv(0.5, units + 0.5, strata(_FLOOR))
+    # Rates that cannot tell the sides apart say nothing of the share, which may then be anything.
+    return np.where(informed, np.clip(inverted, floor, 1 - floor), strata(_IGNORANCE))
+
+
+@lru_cache(maxsize=64)
+def _rates(right: float, missed: float, wrong: float, kept: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draws of the true and false positive rates from their Jeffreys posteriors, each (REPLICATES,)."""
+    return betaincinv(right + 0.5, missed + 0.5, strata(_TPR)), betaincinv(wrong + 0.5, kept + 0.5, strata(_FPR))
+
+
+def _estimate(share: float, draws: NDArray[np.float64], estimator: Estimator, sided: float) -> Estimate:
+    low, high = _interval(draws, share)
+    return Estimate(share, low, high, estimator, sided, draws)
+
+
+def _interval(draws: NDArray[np.float64], share: float) -> tuple[float, float]:
+    """Quantiles of the Beta that has the mean and variance of the draws: 256 draws give two moments well and two
+    tails badly. The share itself is always inside."""
+    if isnan(share):
+        return 0.0, 1.0
+    mean, variance = float(draws.mean()), float(draws.var(ddof=1))
+    spread = mean * (1 - mean)
+    if variance >= spread:
+        return (0.0, 1.0) if spread > 0 else (min(mean, share), max(mean, share))
+    if variance <= 1e-15:
+        return min(mean, share), max(mean, share)
+    size = spread / variance - 1
+    low, high = betaincinv(mean * size, (1 - mean) * size, TAILS)
+    return min(float(low), share), max(float(high), share)

@@ -1,0 +1,1 @@
+"""What comes in: one package a source turns native payloads into native records; `files` reads exports."""

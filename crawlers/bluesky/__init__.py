@@ -1,0 +1,1 @@
+"""Bluesky: one event of the Jetstream."""

@@ -1,0 +1,82 @@
+"""An event of Bluesky's Jetstream (v1 JSON), and the records inside it that are needed."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from crawlers.payloads import Payload
+
+POST = "app.bsky.feed.post"
+REPOST = "app.bsky.feed.repost"
+
+
+class Commit(Payload):
+    operation: Literal["create", "update", "delete"]
+    collection: str
+    rkey: str
+    record: dict[str, Any] | None = None
+
+
+class Event(Payload):
+    """`time_us`: when the Jetstream saw it, microseconds since 1970."""
+
+    did: str = Field(pattern=r"^did:[a-z]+:.+")
+    time_us: int = Field(gt=0)
+    kind: str  # commit, identity, account; others may come
+    commit: Commit | None = None
+
+
+class Reference(Payload):
+    uri: str = Field(pattern=r"^at://")
+
+
+class Reply(Payload):
+    parent: Reference
+
+
+class Feature(Payload):
+    type: str = Field("", alias="$type")
+    uri: str = ""
+    tag: str = ""
+
+
+class Facet(Payload):
+    features: tuple[Feature, ...] = ()
+
+
+class External(Payload):
+    uri: str = ""
+
+
+class Embed(Payload):
+    """`record` is what is quoted; beside media, it lies one level deeper."""
+
+    external: External | None = None
+    record: Reference | None = None
+    media: "Embed | None" = None
+
+    @field_validator("record", mode="before")
+    @classmethod
+    def _one_level_deeper(cls, record: Any) -> Any:
+        return record["record"] if isinstance(record, dict) and isinstance(record.get("record"), dict) else record
+
+
+class Post(Payload):
+    """`langs` is left out: what a client declares is often only its own language."""
+
+    text: str
+    created_at: str = Field("", alias="createdAt")
+    reply: Reply | None = None
+    embed: Embed | None = None
+    facets: tuple[Facet, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    @field_validator("facets", "tags", mode="before")
+    @classmethod
+    def _null_is_none(cls, value: Any) -> Any:
+        return value or ()
+
+
+class Repost(Payload):
+    subject: Reference
+    created_at: str = Field("", alias="createdAt")

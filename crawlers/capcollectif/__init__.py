@@ -1,0 +1,1 @@
+"""Cap Collectif, the platform of many French public consultations (CSV export)."""

@@ -1,0 +1,1 @@
+"""Decidim, the platform of many French cities (open-data zip)."""

@@ -1,0 +1,1 @@
+"""Any JSONL or CSV file, described by a mapping in YAML."""

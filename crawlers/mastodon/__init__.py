@@ -1,0 +1,1 @@
+"""Mastodon: one status of a public timeline."""

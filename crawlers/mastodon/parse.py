@@ -1,0 +1,82 @@
+"""Mastodon: one public status becomes native records, unless its author asked not to be indexed."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from crawlers.mastodon.payload import Status
+from crawlers.text import addresses, plain_text
+from polyphonie.native import Native, NativePost
+from polyphonie.records import Kind, Reach
+
+SOURCE = "mastodon"
+_REFUSAL = re.compile(r"#\s?no(?:bot|index|search|archive)s?\b", re.IGNORECASE)
+
+
+def skip_reason(status: Status) -> str:
+    """Why nothing is made of a status, in a few words fit for a count; empty when it is kept."""
+    if status.visibility != "public":
+        return "not public"
+    if status.account.noindex or status.account.indexable is False:
+        return "author asks not to be indexed"
+    if _REFUSAL.search(plain_text(status.account.note)):
+        return "author's page refuses robots"
+    return skip_reason(status.reblog) if status.reblog else ""
+
+
+def parse(status: Status, server: str = "") -> Iterator[Native]:
+    """The post, or the repost preceded by what it repeats; nothing where `skip_reason` gives one.
+
+    server: host that was asked; it numbers the statuses that are replied to. An edit comes with the same uri, so it
+    replaces the post.
+    """
+    if skip_reason(status):
+        return
+    if status.reblog:
+        yield from parse(status.reblog, server)
+        yield _native(status, Kind.REPOST, server)
+    else:
+        quoted = status.quote is not None and status.quote.quoted_status is not None
+        yield _native(status, Kind.REPLY if status.in_reply_to_id else Kind.QUOTE if quoted else Kind.POST, server)
+
+
+def _native(status: Status, kind: Kind, server: str) -> NativePost:
+    quoted = status.quote.quoted_status if status.quote else None
+    links = (*addresses(status.content), *((status.card.url,) if status.card and status.card.url else ()))
+    handle = _handle(status)
+    return NativePost(
+        source=SOURCE,
+        uri=status.uri,
+        kind=kind,
+        title=plain_text(status.spoiler_text),
+        text="" if status.reblog else plain_text(status.content),
+        created_at=status.created_at,
+        author=status.account.uri or status.account.url,
+        handle=handle,
+        names=tuple(dict.fromkeys(f"@{name}" for name in _mentioned(status))),
+        reply_to=_replied(status, server) if kind is Kind.REPLY else None,
+        repost_of=status.reblog.uri if status.reblog else None,
+        quote_of=quoted.uri if quoted else None,
+        urls=tuple(dict.fromkeys(links)),
+        hashtags=tuple(tag.name for tag in status.tags),
+        reach=Reach(replies=status.replies_count, reposts=status.reblogs_count, likes=status.favourites_count),
+        flags=("bot",) if status.account.bot else (),
+    )
+
+
+def _handle(status: Status) -> str:
+    account = status.account
+    return account.acct if "@" in account.acct else f"{account.acct}@{urlsplit(account.url).hostname or ''}"
+
+
+def _mentioned(status: Status) -> Iterator[str]:
+    for mention in status.mentions:
+        yield from filter(None, (mention.acct, mention.username))
+
+
+def _replied(status: Status, server: str) -> str:
+    # Only the server's own number is given. In a thread of one author that the server hosts, it makes the uri;
+    # elsewhere answers to one status still share one name.
+    if status.in_reply_to_account_id == status.account.id and status.uri.endswith(f"/{status.id}"):
+        return status.uri.removesuffix(status.id) + str(status.in_reply_to_id)
+    return f"https://{server or urlsplit(status.uri).hostname}/statuses/{status.in_reply_to_id}"

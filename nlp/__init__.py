@@ -1,0 +1,1 @@
+"""Understanding of texts: language, copies, embeddings, matching to proposals, stance, topics. Works offline, on CPU."""

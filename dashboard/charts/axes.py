@@ -1,0 +1,162 @@
+"""What every chart shares: French axes, hatched zones, the watermark, the theme."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import altair as alt
+
+from dashboard import french
+from dashboard.charts.shapes import Gap, hatching
+from dashboard.palette import Palette
+
+LABEL_ROOM = 0.2  # share of the width kept right of the last day for the labels
+FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
+Row = dict[str, Any]
+Width = int | str  # pixels, or "container"
+
+_MONTHS = "[" + ",".join(f"'{month}'" for month in french.SHORT_MONTHS) + "]"
+_TICK_DAY = f"(utcdate(datum.value) == 1 ? '1er' : utcdate(datum.value)) + ' ' + {_MONTHS}[utcmonth(datum.value)]"
+_TICK_MONTH = f"{_MONTHS}[utcmonth(datum.value)] + ' ' + utcyear(datum.value)"
+_PERCENT = f"round(datum.value * 100) + '{french.THIN}%'"
+_THOUSANDS = f"replace(format(abs(datum.value), ','), ',', '{french.THIN}')"
+
+
+def inline(rows: list[Row]) -> alt.Data:
+    """Rows inside the specification, so that a chart is one self-contained object."""
+    # Inline values, dates as text with their zone: neither pandas nor the browser's clock can move a day.
+    return alt.Data(values=rows)
+
+
+def moment(day: date, shift: timedelta = timedelta()) -> str:
+    """Midnight UTC of a day, shifted, as text with its zone."""
+    return (datetime(day.year, day.month, day.day, tzinfo=UTC) + shift).isoformat()
+
+
+def day_x(first: date, last: date, end: date, most: int = 6) -> alt.X:
+    """The axis of days: ticks from `first` to `last`, room for labels until `end`."""
+    scale = alt.Scale(type="utc", domain=[moment(first), moment(end)], nice=False)
+    return alt.X("day:T", title=None, scale=scale, axis=_day_axis(first, last, most))
+
+
+def share_y(field: str, low: float, high: float) -> alt.Y:
+    """The axis of shares. Every layer must carry it: a layer without its own scale would pull it down to zero."""
+    scale = alt.Scale(domain=[low, high], nice=False, zero=False)
+    return alt.Y(f"{field}:Q", title=None, scale=scale, axis=share_axis(low, high))
+
+
+def volume_y(field: str, bottom: float, top: float) -> alt.Y:
+    """The axis of volumes, positive both ways from zero."""
+    scale = alt.Scale(domain=[bottom * 1.05, top * 1.05], nice=False)
+    axis = alt.Axis(labelExpr=_THOUSANDS, values=_whole_ticks(bottom, top), labelOverlap=False)
+    return alt.Y(f"{field}:Q", title=None, scale=scale, axis=axis)
+
+
+def _day_axis(first: date, last: date, most: int) -> alt.Axis:
+    span = (last - first).days
+    if span > 400:
+        months = (last.year - first.year) * 12 + last.month - first.month
+        every = max(1, -(-months // most))
+        ticks = [
+            date(first.year + (first.month + n) // 12, (first.month + n) % 12 + 1, 1) for n in range(0, months, every)
+        ]
+        return alt.Axis(values=[moment(tick) for tick in ticks], labelExpr=_TICK_MONTH, grid=False, labelFlush=False)
+    every = max(1, -(-span // most))
+    ticks = [first + timedelta(days=n) for n in range(0, span, every)]
+    return alt.Axis(values=[moment(tick) for tick in ticks], labelExpr=_TICK_DAY, grid=False, labelFlush=False)
+
+
+def share_axis(low: float, high: float) -> alt.Axis:
+    """Ticks every 10, 20 or 25 points."""
+    step = 0.1 if high - low <= 0.5 else 0.2 if high - low < 0.85 else 0.25
+    ticks = [round(step * n, 2) for n in range(int(1 / step) + 1) if low - 1e-9 <= step * n <= high + 1e-9]
+    return alt.Axis(values=ticks, labelExpr=_PERCENT)
+
+
+def _whole_ticks(bottom: float, top: float) -> list[float]:
+    reach = max(top, -bottom)
+    step = next(unit for power in range(9) for unit in (10**power, 2 * 10**power, 5 * 10**power) if reach / unit <= 4)
+    return [float(step * n) for n in range(-5, 6) if bottom <= step * n <= top]
+
+
+def texts(rows: list[Row], x: alt.X, y: alt.Y) -> alt.Chart:
+    """Labels (`label`, `colour`) written right of their place."""
+    return (
+        alt.Chart(inline(rows))
+        .mark_text(align="left", baseline="middle", dx=9, fontSize=12, lineBreak="\n", lineHeight=14)
+        .encode(
+            x=x,
+            y=y,
+            text="label:N",
+            color=alt.Color("colour:N", scale=None),
+        )
+    )
+
+
+def zones(
+    hidden: Sequence[Gap], low: float, high: float, span: timedelta, x: alt.X, y: alt.Y, palette: Palette
+) -> list[alt.Chart]:
+    """Grey hatched rectangles over [low, high], their reason written inside where they are wide enough.
+
+    span: days that the whole axis shows. y: the vertical axis, on the field `from`.
+    """
+    if not hidden:
+        return []
+    whole = max(span.days, 1)
+    # 3 is about the ratio of a chart's width to its height: strokes then lean at 45 degrees.
+    slope = (high - low) / whole * 3
+    strokes: list[Row] = []
+    areas: list[Row] = []
+    for gap in hidden:
+        days = (gap.until - gap.since).days
+        for left, bottom, right, top in hatching(0, days, low, high, whole / 90, slope):
+            ends = (moment(gap.since, timedelta(days=left)), moment(gap.since, timedelta(days=right)))
+            strokes.append({"day": ends[0], "day2": ends[1], "from": bottom, "to": top})
+        reason = f"{french.period(gap.since, gap.until - timedelta(days=1))} : {gap.reason}"
+        area = {"day": moment(gap.since), "day2": moment(gap.until), "from": low, "to": high, "told": reason}
+        areas.append(area)
+    named = [
+        {"day": moment(gap.since, (gap.until - gap.since) / 2), "from": low + (high - low) * 0.8, "label": gap.reason}
+        for gap in hidden
+        if (gap.until - gap.since).days / whole > 0.16
+    ]
+    rectangle = alt.Chart(inline(areas)).mark_rect(color=palette.hatch, opacity=0.16)
+    stroke = alt.Chart(inline(strokes)).mark_rule(color=palette.hatch, strokeWidth=1)
+    label = alt.Chart(inline(named)).mark_text(color=palette.muted, fontSize=12, fontStyle="italic")
+    return [
+        rectangle.encode(x=x, x2="day2:T", y=y, y2="to:Q", tooltip="told:N"),
+        stroke.encode(x=x, x2="day2:T", y=y, y2="to:Q"),
+        label.encode(x=x, y=y, text="label:N"),
+    ]
+
+
+def watermark(palette: Palette, size: int = 34) -> alt.Chart:
+    """« données simulées » across the plot."""
+    chart = alt.Chart(inline([{"label": "données simulées"}])).mark_text(
+        x=alt.ExprRef("width / 2"),
+        y=alt.ExprRef("height / 2"),
+        angle=346,
+        fontSize=size,
+        fontWeight="bold",
+        color=palette.muted,
+        opacity=0.2,
+    )
+    return chart.encode(text="label:N")
+
+
+def drawn(layers: Sequence[alt.Chart], palette: Palette, **properties: Any) -> alt.LayerChart:
+    """The layers as one chart, in the palette. properties: width, height, title."""
+    chart: alt.LayerChart = alt.LayerChart(layer=list(layers), **properties)
+    chart = chart.configure(
+        background=palette.paper, font=FONT, padding={"left": 4, "right": 12, "top": 8, "bottom": 4}
+    )
+    chart = chart.configure_view(stroke=None).configure_axisY(domain=False, ticks=False)
+    return chart.configure_axis(
+        labelColor=palette.muted,
+        labelFontSize=12,
+        domainColor=palette.rule,
+        tickColor=palette.rule,
+        gridColor=palette.rule,
+        gridOpacity=0.7,
+        labelPadding=6,
+    )

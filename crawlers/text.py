@@ -21,11 +21,16 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"'»)\]]+[^\s<>\"'»)\].,;:!?…]")
 
 
 def plain_text(text: str) -> str:
-    """`text` without tags or entities, in NFC, its lines kept, its runs of spaces reduced to one."""
+    """`text` without tags or entities, then made tidy."""
     if _TAG.search(text):
         text = remove_tags(remove_tags_with_content(_LINE_END.sub("\n", text), ("script", "style")))
     if _ENTITY.search(text):
         text = html.unescape(text)
+    return tidy(text)
+
+
+def tidy(text: str) -> str:
+    """`text`, which is no HTML, in NFC, its lines kept, its runs of spaces reduced to one, no control characters."""
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = _SPACES.sub(" ", _CONTROL.sub("", text))
     return _BLANK_LINES.sub("\n\n", _AROUND_LINES.sub("\n", text)).strip()

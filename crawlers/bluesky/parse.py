@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from crawlers.bluesky.payload import POST, REPOST, Commit, Event, Post, Repost
 from crawlers.moments import instant
-from crawlers.text import plain_text
+from crawlers.text import tidy
 from polyphonie.errors import PayloadError
 from polyphonie.native import Native, NativeDeletion, NativePost
 from polyphonie.records import Kind
@@ -48,7 +48,7 @@ def _post(event: Event, uri: str, post: Post) -> NativePost:
         source=SOURCE,
         uri=uri,
         kind=Kind.REPLY if post.reply else Kind.QUOTE if quoted else Kind.POST,
-        text=plain_text(post.text),
+        text=tidy(post.text),
         created_at=created_at,
         author=event.did,
         reply_to=post.reply.parent.uri if post.reply else None,

@@ -21,7 +21,7 @@ class Event(Payload):
     """`time_us`: when the Jetstream saw it, microseconds since 1970."""
 
     did: str = Field(pattern=r"^did:[a-z]+:.+")
-    time_us: int = Field(gt=0)
+    time_us: int = Field(gt=0, lt=10**17)
     kind: str  # commit, identity, account; others may come
     commit: Commit | None = None
 

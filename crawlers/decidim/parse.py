@@ -12,7 +12,7 @@ ALIGNMENTS = {-1: Stance.AGAINST, 0: Stance.UNCLEAR, 1: Stance.FAVOUR}
 
 
 def parse(payload: Proposal | Comment) -> Iterator[Native]:
-    """One record. Only a comment on the proposal itself declares a side: an answer to a comment has no button for it."""
+    """One record. Only a comment on the proposal itself declares a side: answers to comments have no button for it."""
     match payload:
         case Proposal(gone=True):
             yield NativeDeletion(source=SOURCE, uri=_name(payload.site, "proposal", payload.id))

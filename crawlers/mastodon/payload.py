@@ -1,9 +1,8 @@
 """A status as Mastodon's API gives it (and servers that speak like it), reduced to what is needed."""
 
-from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AwareDatetime, Field, field_validator
 
 from crawlers.payloads import Payload
 
@@ -47,7 +46,7 @@ class Status(Payload):
     id: str
     uri: str  # the same on every server
     url: str | None = None
-    created_at: datetime
+    created_at: AwareDatetime
     visibility: Literal["public", "unlisted", "private", "direct"]
     content: str
     spoiler_text: str = ""

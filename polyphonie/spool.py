@@ -213,6 +213,10 @@ class Spool:
         held = self._connection.execute("SELECT count(*) FROM quarantine").fetchone()[0]
         return {state: found.get(state, 0) for state in ("todo", "doing", "done")} | {"quarantine": held}
 
+    def item_sources(self) -> list[str]:
+        """Every source of which an item is known."""
+        return [row[0] for row in self._connection.execute("SELECT DISTINCT source FROM items")]
+
     def sources(self) -> list[dict[str, Any]]:
         """Each source that has a cursor: its counts and when it last moved."""
         rows = self._connection.execute("SELECT source, counts, updated_at FROM cursors ORDER BY source")

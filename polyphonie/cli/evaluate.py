@@ -1,0 +1,66 @@
+"""`polyphonie evaluate`: what the stance model is worth, on anyone's labelled file or on what authors declared."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from measures.quality import live_confusion
+from nlp.evaluation import Scores, evaluate, read_rows
+from nlp.stance import load_stance
+from polyphonie.cli.workspace import AsJson, Home, Workspace, console, progress, say
+from polyphonie.errors import InputError
+
+
+def evaluate_command(
+    on: Annotated[
+        Path | None,
+        typer.Option(help="JSONL of {proposal, text, parent?, stance: favour/against/unclear}; else the live measure."),
+    ] = None,
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Score the stance model. Without a file: predictions against what authors declared beside them, in the index.
+
+    Example: polyphonie evaluate --on labelled.jsonl --json
+    """
+    with Workspace(home) as work:
+        answer = _on_file(work, on) if on else _live(work)
+    words = (
+        f"macro-F1 {answer['macro_f1']:.3f} (favour and against), accuracy {answer['accuracy']:.3f}, "
+        f"{answer['n']:,} texts, {answer['abstained']:.1%} abstained — {answer['model']}"
+    )
+    say(answer, as_json, words)
+
+
+def _on_file(work: Workspace, path: Path) -> dict[str, Any]:
+    nlp = work.settings.nlp
+    rows, refused = read_rows(path)
+    for reason in refused[:20]:
+        console.print(f"[yellow]{path.name}: {reason}[/yellow]")
+    if not rows:
+        raise InputError(f"{path}: no usable row; each line needs `proposal`, `text` and `stance` (favour/against/unclear)")
+    model = load_stance(nlp.stance_model, nlp.stance_backend, work.settings.models_path, nlp.threads or os.cpu_count() or 1)
+    with progress("evaluate", len(rows)) as advance:
+        scores = evaluate(model, rows, nlp.abstain_below, progress=advance)
+    return _answer(scores, model.version) | {"refused": len(refused), "on": path.name}
+
+
+def _live(work: Workspace) -> dict[str, Any]:
+    found = live_confusion(work.engine)
+    if not found:
+        raise InputError("nothing declared was indexed yet; import a consultation, or give a file with --on")
+    return found
+
+
+def _answer(scores: Scores, model: str) -> dict[str, Any]:
+    return {
+        "macro_f1": scores.macro_f1,
+        "macro_f1_interval": scores.macro_f1_interval,
+        "accuracy": scores.accuracy,
+        "n": scores.n,
+        "abstained": scores.abstained,
+        "confusion": scores.confusion,
+        "model": model,
+    }

@@ -1,0 +1,69 @@
+"""`polyphonie measure`: from positions to tallies; then what is too old goes."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from index.rebuild import expire
+from measures.tallies import Measured, measure
+from nlp.folding import FoldStore
+from nlp.verdicts import VerdictStore
+from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
+from polyphonie.pseudonyms import epoch_of
+from polyphonie.settings import CONFIGS, read_yaml
+
+
+def measure_command(
+    everything: Annotated[bool, typer.Option("--all", help="Count every day again, not only those still open.")] = False,
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Count positions into tallies, then let raw data older than the retention go, and close the epochs that are over.
+
+    Example: polyphonie measure
+    """
+    with Workspace(home) as work:
+        done = measure_all(work, everything)
+        gone = expire_old(work, datetime.now(UTC))
+    answer = {"positions": done.positions, "tallies": done.tallies, **gone}
+    say(answer, as_json, f"{done.positions:,} positions counted in {done.tallies:,} tallies; {gone['expired']:,} expired.")
+
+
+def measure_all(work: Workspace, everything: bool = False) -> Measured:
+    """Bring the tallies up to date."""
+    privacy = work.settings.privacy
+    with progress("measure", work.engine.count("positions")) as advance:
+        return measure(
+            work.engine,
+            datetime.now(UTC),
+            retention_days=privacy.retention_days,
+            epoch_days=privacy.epoch_days,
+            everything=everything,
+            keep_sources=kept_sources(),
+            progress=advance,
+        )
+
+
+def kept_sources() -> tuple[str, ...]:
+    """Official open consultations: their texts are public records and do not expire."""
+    return tuple(read_yaml(CONFIGS / "sources.yaml").get("kept_for_ever", ()))
+
+
+def expire_old(work: Workspace, now: datetime) -> dict[str, int]:
+    """Raw text goes at the end of its retention; the keys of past epochs go with the author tokens."""
+    privacy = work.settings.privacy
+    before = now - timedelta(days=privacy.retention_days)
+    gone = expire(work.engine, before, kept_sources())
+    work.archive.expire(before, kept_sources())
+    for store in (
+        FoldStore(work.settings.home / "nlp" / "folds.sqlite"),
+        VerdictStore(work.settings.home / "nlp" / "verdicts.sqlite"),
+    ):
+        store.forget_before(before.date())
+        store.close()
+    current = epoch_of(now, privacy.epoch_days)
+    waiting = work.spool.oldest_waiting_epoch()
+    last = current if waiting is None else min(current, waiting)
+    work.spool.close_epochs(last)
+    return {"expired": gone, "epochs_closed": len(work.keys.close(last))}

@@ -1,0 +1,74 @@
+"""`polyphonie quarantine`: what could not be processed, why, and another try."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crawlers.files import reread
+from polyphonie.cli.workspace import AsJson, Home, Workspace, say
+from polyphonie.spool import Arrival, Quarantined
+
+quarantine = typer.Typer(help="What could not be processed: list it, or try again.", no_args_is_help=True)
+_ROW = re.compile(r"^(?P<file>.+), row (?P<row>\d+)$")
+
+
+@quarantine.command("list")
+def list_command(
+    limit: Annotated[int, typer.Option(min=1, help="Entries to print.")] = 50, as_json: AsJson = False, home: Home = None
+) -> None:
+    """Show the reasons, then the entries. No text is shown: an entry says where it is, not what it says.
+
+    Example: polyphonie quarantine list --json
+    """
+    with Workspace(home) as work:
+        entries = work.spool.quarantined()
+    reasons = Counter(f"{entry.stage}: {entry.reason}" for entry in entries)
+    answer = {
+        "total": len(entries),
+        "reasons": dict(reasons.most_common()),
+        "entries": [
+            {"id": e.id, "origin": e.origin, "stage": e.stage, "reason": e.reason, "at": e.at} for e in entries[:limit]
+        ],
+    }
+    words = [f"{len(entries):,} in quarantine", *(f"{number:>7,}  {reason}" for reason, number in reasons.most_common())]
+    words += [f"#{entry.id:<6} {entry.origin}: {entry.reason}" for entry in entries[:limit]]
+    say(answer, as_json, "\n".join(words))
+
+
+@quarantine.command("replay")
+def replay_command(
+    file: Annotated[Path | None, typer.Argument(help="The file that its rows came from, mended; else indexed items.")] = None,
+    mapping: Annotated[Path | None, typer.Option(help="Mapping of that file, where it needs one.")] = None,
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Try again: rows of a file (read anew at their place, since no payload is kept), or items that the index refused.
+
+    Example: polyphonie quarantine replay consultation.csv
+    """
+    with Workspace(home) as work:
+        entries = [entry for entry in work.spool.quarantined() if (file is None) == (_ROW.match(entry.origin) is None)]
+        if file is None:
+            for entry in entries:
+                work.spool.release(entry)
+            released = len(entries)
+        else:
+            released = sum(_replay_row(work, entry, file, mapping) for entry in entries)
+    answer = {"tried": len(entries), "released": released}
+    say(answer, as_json, f"{released:,} of {len(entries):,} released. Next: `polyphonie enrich`.")
+
+
+def _replay_row(work: Workspace, entry: Quarantined, file: Path, mapping: Path | None) -> int:
+    place = _ROW.match(entry.origin)
+    if place is None or place["file"] != file.name:
+        return 0
+    row = reread(file, int(place["row"]), mapping)
+    if row.outcome == "quarantined":
+        return 0
+    admitted = [work.border.admit(native, entry.at) for native in row.natives]
+    work.spool.put(Arrival(entry.source, [envelope for envelope in admitted if envelope is not None]))
+    work.spool.release(entry)
+    return 1

@@ -1,0 +1,32 @@
+"""`polyphonie status`: what waits, what is indexed, how old it is."""
+
+from polyphonie.cli.workspace import AsJson, Home, Workspace, say
+
+
+def status_command(as_json: AsJson = False, home: Home = None) -> None:
+    """Say what this home holds and what waits for somebody.
+
+    Example: polyphonie status --json
+    """
+    with Workspace(home) as work:
+        stats = work.engine.stats()
+        ages = work.engine.aggregate("positions", {"last": {"max": {"field": "at"}}})["last"] if stats else {}
+        answer = {
+            "home": str(work.settings.home),
+            "engine": work.settings.engine,
+            "spool": work.spool.counts(),
+            "index": {name: found["documents"] for name, found in stats["collections"].items()},
+            "open_epochs": work.keys.open_epochs(),
+            "last_position": ages.get("value_as_string"),
+            "sources": work.spool.sources(),
+        }
+    spool, indexed = answer["spool"], answer["index"]
+    words = [
+        f"home      {answer['home']} ({answer['engine']})",
+        "spool     " + " · ".join(f"{spool[state]:,} {state}" for state in ("todo", "doing", "done", "quarantine")),
+        "index     " + " · ".join(f"{number:,} {name}" for name, number in indexed.items()),
+        f"last      {answer['last_position'] or 'nothing yet: `polyphonie import FILE` or `polyphonie demo`'}",
+    ]
+    if spool["todo"] + spool["doing"]:
+        words.append("next      `polyphonie enrich`")
+    say(answer, as_json, "\n".join(words))

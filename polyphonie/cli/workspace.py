@@ -1,0 +1,106 @@
+"""What a command opens: settings, keys, the spool, the border, the engine, the archive; and how it speaks."""
+
+import fcntl
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from index import Engine, open_engine
+from index.archive import Archive
+from polyphonie import settings as configuration
+from polyphonie.errors import PolyphonieError
+from polyphonie.intake import Border
+from polyphonie.pseudonyms import Keyring, OptOuts
+from polyphonie.settings import Settings
+from polyphonie.spool import Spool
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder of everything that a run keeps [default: $POLYPHONIE_HOME]", show_default=False),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
+
+# Progress and words for people go to stderr, so that `--json` and lists can be piped.
+console = Console(stderr=True, highlight=False)
+
+
+class Busy(PolyphonieError):
+    """Another process does what only one may do at a time."""
+
+    exit_code = 7
+
+
+class Workspace:
+    """Opens what a command asks for, once, and closes it at the end."""
+
+    def __init__(self, home: Path | None) -> None:
+        self.settings: Settings = configuration.load(home)
+        self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def __enter__(self) -> "Workspace":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in ("spool", "engine"):
+            if name in self.__dict__:
+                getattr(self, name).close()
+
+    @cached_property
+    def keys(self) -> Keyring:
+        return Keyring(self.settings.keys, self.settings.privacy.epoch_days)
+
+    @cached_property
+    def opt_outs(self) -> OptOuts:
+        return OptOuts(self.settings.home / "opt-outs", self.keys)
+
+    @cached_property
+    def border(self) -> Border:
+        return Border(self.keys, self.opt_outs, self.settings.privacy.public_figures)
+
+    @cached_property
+    def spool(self) -> Spool:
+        return Spool(self.settings.spool_path, self.settings.spool.capacity)
+
+    @cached_property
+    def engine(self) -> Engine:
+        return open_engine(self.settings)
+
+    @cached_property
+    def archive(self) -> Archive:
+        return Archive(self.settings.archive_path)
+
+    @contextmanager
+    def alone(self, work: str) -> Iterator[None]:
+        """Hold the lock of `work`; raises Busy when another process has it. A dead process holds nothing."""
+        with (self.settings.home / f"{work}.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise Busy(f"another `polyphonie {work}` is at work in {self.settings.home}; wait for it") from error
+            yield
+
+
+@contextmanager
+def progress(unit: str, total: int | None = None) -> Iterator[Any]:
+    """A bar on stderr; gives a function that advances it by a number of units."""
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task(unit, total=total)
+        yield lambda advance=1, **more: bar.update(task, advance=advance, **more)
+
+
+def say(answer: dict[str, Any], as_json: bool, words: str) -> None:
+    """End a command: one JSON object on stdout for a script, or words for a person."""
+    if as_json:
+        json.dump(answer, sys.stdout, ensure_ascii=False, default=str)
+        sys.stdout.write("\n")
+    else:
+        typer.echo(words)

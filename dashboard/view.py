@@ -82,21 +82,18 @@ def read(
             notices.append(_ignored("période", str(period), "7j, 30j, 90j, tout ou AAAA-MM-JJ..AAAA-MM-JJ"))
         else:
             choice = chosen
-    for name, label, accepted in (
-        ("ponderation", "pondération", WEIGHTINGS),
-        ("origine", "origine", ORIGINS),
-    ):
-        value = str(parameters.get(name) or "")
-        if value in accepted:
-            choice = replace(choice, **{"weighting" if name == "ponderation" else "origin": value})
-        elif value:
-            notices.append(_ignored(label, value, ", ".join(accepted)))
-    for name, label, existing in (("sources", "source", sources), ("secteurs", "secteur", sectors)):
-        asked = [part for part in str(parameters.get(name) or "").split(SEPARATOR) if part]
-        known = None if existing is None else set(existing)
-        kept = tuple(part for part in asked if known is None or part in known)
-        notices += [_ignored(label, part, "ce qui est collecté") for part in asked if part not in kept]
-        choice = replace(choice, **{"sources" if name == "sources" else "sectors": kept})
+    weighting, refused = _one(parameters, "ponderation", "pondération", tuple(WEIGHTINGS))
+    origin, also_refused = _one(parameters, "origine", "origine", tuple(ORIGINS))
+    kept_sources, unknown_sources = _several(parameters, "sources", "source", sources)
+    kept_sectors, unknown_sectors = _several(parameters, "secteurs", "secteur", sectors)
+    notices += [*refused, *also_refused, *unknown_sources, *unknown_sectors]
+    choice = replace(
+        choice,
+        weighting=weighting or choice.weighting,
+        origin=origin or choice.origin,
+        sources=kept_sources,
+        sectors=kept_sectors,
+    )
     return choice, notices
 
 
@@ -108,6 +105,22 @@ def _period(text: str) -> Choice | None:
     except ValueError:
         return None
     return Choice(period="dates", first=first, last=last) if FIRST_DAY <= first <= last else None
+
+
+def _one(parameters: Mapping[str, Any], name: str, label: str, accepted: tuple[str, ...]) -> tuple[str, list[str]]:
+    value = str(parameters.get(name) or "")
+    if not value or value in accepted:
+        return value, []
+    return "", [_ignored(label, value, ", ".join(accepted))]
+
+
+def _several(
+    parameters: Mapping[str, Any], name: str, label: str, existing: Iterable[str] | None
+) -> tuple[tuple[str, ...], list[str]]:
+    asked = [part for part in str(parameters.get(name) or "").split(SEPARATOR) if part]
+    known = set(asked if existing is None else existing)
+    kept = tuple(part for part in asked if part in known)
+    return kept, [_ignored(label, part, "ce qui est collecté") for part in asked if part not in known]
 
 
 def _ignored(label: str, value: str, expected: str) -> str:

@@ -25,7 +25,7 @@ _THOUSANDS = f"replace(format(abs(datum.value), ','), ',', '{french.THIN}')"
 def inline(rows: list[Row]) -> alt.Data:
     """Rows inside the specification, so that a chart is one self-contained object."""
     # Inline values, dates as text with their zone: neither pandas nor the browser's clock can move a day.
-    return alt.Data(values=rows)
+    return alt.Data(values=rows)  # type: ignore[no-untyped-call]
 
 
 def moment(day: date, shift: timedelta = timedelta()) -> str:
@@ -81,16 +81,11 @@ def _whole_ticks(bottom: float, top: float) -> list[float]:
 
 def texts(rows: list[Row], x: alt.X, y: alt.Y) -> alt.Chart:
     """Labels (`label`, `colour`) written right of their place."""
-    return (
-        alt.Chart(inline(rows))
-        .mark_text(align="left", baseline="middle", dx=9, fontSize=12, lineBreak="\n", lineHeight=14)
-        .encode(
-            x=x,
-            y=y,
-            text="label:N",
-            color=alt.Color("colour:N", scale=None),
-        )
+    marks = alt.Chart(inline(rows)).mark_text(
+        align="left", baseline="middle", dx=9, fontSize=12, lineBreak="\n", lineHeight=14
     )
+    labels: alt.Chart = marks.encode(x=x, y=y, text="label:N", color=alt.Color("colour:N", scale=None))
+    return labels
 
 
 def zones(
@@ -141,7 +136,8 @@ def watermark(palette: Palette, size: int = 34) -> alt.Chart:
         color=palette.muted,
         opacity=0.2,
     )
-    return chart.encode(text="label:N")
+    mark: alt.Chart = chart.encode(text="label:N")
+    return mark
 
 
 def drawn(layers: Sequence[alt.Chart], palette: Palette, **properties: Any) -> alt.LayerChart:
@@ -151,7 +147,7 @@ def drawn(layers: Sequence[alt.Chart], palette: Palette, **properties: Any) -> a
         background=palette.paper, font=FONT, padding={"left": 4, "right": 12, "top": 8, "bottom": 4}
     )
     chart = chart.configure_view(stroke=None).configure_axisY(domain=False, ticks=False)
-    return chart.configure_axis(
+    themed: alt.LayerChart = chart.configure_axis(
         labelColor=palette.muted,
         labelFontSize=12,
         domainColor=palette.rule,
@@ -160,3 +156,4 @@ def drawn(layers: Sequence[alt.Chart], palette: Palette, **properties: Any) -> a
         gridOpacity=0.7,
         labelPadding=6,
     )
+    return themed

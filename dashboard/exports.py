@@ -1,0 +1,78 @@
+"""Files that leave the dashboard: CSV that a French spreadsheet opens, PNG drawn offline; both carry their notice."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from dashboard.charts.axes import FONT
+from dashboard.palette import LIGHT
+from dashboard.provenance import Provenance
+
+WIDTH = 900  # pixels of a chart in a picture
+BOM = "\ufeff"
+Cell = str | float | int | None
+
+
+def csv_bytes(header: Sequence[str], rows: Sequence[Sequence[Cell]], provenance: Provenance, now: datetime) -> bytes:
+    """Lines of facts that begin with « # », then the table: « ; », decimal comma, UTF-8 with its mark.
+
+    None stays empty; a masked cell is given as the words that say why, never as a number.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
+    for line in provenance.lines(now):
+        writer.writerow([f"# {line}"])
+    writer.writerow(header)
+    writer.writerows([_written(cell) for cell in row] for row in rows)
+    return (BOM + text.getvalue()).encode()
+
+
+def _written(cell: Cell) -> str:
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return ""
+    if isinstance(cell, int | float):
+        return f"{cell:g}".replace(".", ",") if isinstance(cell, float) else str(cell)
+    # A spreadsheet runs a text that begins like a formula.
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+
+
+def png_bytes(charts: Sequence[alt.LayerChart], title: str, provenance: Provenance, now: datetime) -> bytes:
+    """Charts under one title, with the facts below; drawn twice as fine as the screen, without network."""
+    drawn: list[dict[str, Any]] = [chart.to_dict() for chart in charts]
+    config = {key: value for spec in drawn for key, value in spec.pop("config").items()}
+    datasets = {key: value for spec in drawn for key, value in spec.pop("datasets", {}).items()}
+    for spec in drawn:
+        spec.pop("$schema")
+    body = drawn if len(drawn) == 1 else [{"concat": drawn, "columns": 3 if len(drawn) > 2 else 1}]
+    whole = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "title": {"text": title, "anchor": "start", "fontSize": 20, "font": FONT, "color": LIGHT.ink, "offset": 16},
+        "vconcat": [*body, _facts(provenance.lines(now))],
+        "config": config | {"padding": 24, "concat": {"spacing": 18}},
+        "datasets": datasets,
+    }
+    return vl_convert.vegalite_to_png(json.dumps(whole), scale=2)
+
+
+def _facts(lines: Sequence[str]) -> dict[str, Any]:
+    rows = [{"label": line, "place": place, "weight": place == 0} for place, line in enumerate(lines)]
+    mark = {"type": "text", "align": "left", "baseline": "top", "fontSize": 12, "limit": WIDTH, "color": LIGHT.muted}
+    return {
+        "width": WIDTH,
+        "height": 17 * len(rows),
+        "view": {"stroke": None},
+        "data": {"values": rows},
+        "mark": mark,
+        "encoding": {
+            "x": {"value": 0},
+            "y": {"field": "place", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0, "paddingOuter": 0}},
+            "text": {"field": "label"},
+        },
+    }

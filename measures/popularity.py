@@ -170,19 +170,25 @@ def combined(declared: Counts, predicted: Counts, confusion: Confusion | None) -
         return raw_share(declared + predicted)
     if not declared.sided:
         return adjusted_share(predicted, confusion)
+    share, sided = combined_share(declared, predicted, confusion), declared.sided + predicted.sided
     known = _sampled(declared, _DECLARED_FAVOUR, _DECLARED_AGAINST)
-    corrected = adjusted_share(predicted, confusion)
-    known_sided = _sided(declared)
-    part = known_sided / (known_sided + _sided(predicted))
-    sided = declared.sided + predicted.sided
-    share = (declared.favour + corrected.share * predicted.sided) / sided
-    draws = known * part + corrected.draws * (1 - part)
-    if corrected.estimator == "adjusted":
+    guessed = adjusted_share(predicted, confusion)
+    part = _sided(declared) / (_sided(declared) + _sided(predicted))
+    draws = known * part + guessed.draws * (1 - part)
+    if confusion.skilled:
         return _estimate(share, draws, "adjusted", sided)
     # What was predicted may be anything; what was declared still holds its part.
     low, high = _interval(known, declared.share)
     fixed = declared.sided / sided
     return Estimate(share, low * fixed, high * fixed + 1 - fixed, "raw", sided, draws)
+
+
+def combined_share(declared: Counts, predicted: Counts, confusion: Confusion | None) -> float:
+    """The share of `combined` alone, much faster, for a line without a band; NaN when nobody takes a side."""
+    if confusion is None or not confusion.skilled or not predicted.sided:
+        return (declared + predicted).share
+    favour = declared.favour + _invert(predicted.share, confusion) * predicted.sided
+    return favour / (declared.sided + predicted.sided)
 
 
 def probability_ahead(a: Estimate, b: Estimate) -> float:
@@ -238,9 +244,16 @@ def _unit(counts: Counts) -> float:
 def _sampled(counts: Counts, favour_row: int, against_row: int) -> NDArray[np.float64]:
     """Draws of the share under sampling alone, (REPLICATES,)."""
     unit = _unit(counts)
-    favour = counts.favour_replicates + unit * gammaincinv(0.5, strata(favour_row))
-    against = counts.against_replicates + unit * gammaincinv(0.5, strata(against_row))
+    favour = counts.favour_replicates + unit * _half_voice(favour_row)
+    against = counts.against_replicates + unit * _half_voice(against_row)
     draws: NDArray[np.float64] = favour / (favour + against)
+    return draws
+
+
+@lru_cache(maxsize=8)
+def _half_voice(row: int) -> NDArray[np.float64]:
+    """Draws of Gamma(1/2), the pseudo-voice of one side."""
+    draws: NDArray[np.float64] = gammaincinv(0.5, strata(row))
     return draws
 
 
@@ -253,11 +266,13 @@ def _corrected(draws: NDArray[np.float64], confusion: Confusion, units: float) -
     tpr, fpr = _rates(*confusion.counts[:2, :2].ravel().tolist())
     skill = tpr - fpr
     informed = skill >= LEAST_SKILL
-    inverted = (draws - fpr) / np.where(informed, skill, 1.0)
-    # A perfect classifier that saw none among so many would still leave this much doubt: clipping must not remove it.
-    floor = betaincinv(0.5, units + 0.5, strata(_FLOOR))
     # Rates that cannot tell the sides apart say nothing of the share, which may then be anything.
-    return np.where(informed, np.clip(inverted, floor, 1 - floor), strata(_IGNORANCE))
+    inverted = np.where(informed, (draws - fpr) / np.where(informed, skill, 1.0), strata(_IGNORANCE))
+    if inverted.min() < 0 or inverted.max() > 1:
+        # A perfect classifier that saw none among so many still leaves this much doubt: clipping must not remove it.
+        floor = np.minimum(betaincinv(0.5, units + 0.5, strata(_FLOOR)), 0.5)
+        inverted = np.clip(inverted, floor, 1 - floor)
+    return inverted
 
 
 @lru_cache(maxsize=64)

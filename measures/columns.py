@@ -1,0 +1,188 @@
+"""Positions as columns of numbers, and their sums by proposal, source, origin and day, under bootstrap weights.
+
+Three weightings answer three questions. Voices: each voice counts 1 for a proposal and an epoch, split evenly over its
+positions, so that fractions land on the days and sources where it spoke. Posts: each position counts 1. Reach: each
+counts the times it was shown (`polyphonie.records.Reach.total`).
+
+The unit of the bootstrap is the voice, or, for a voice that took part in a group of copies, that group: copies are not
+independent opinions (see `measures.bootstrap`). A person who speaks in two epochs is two voices, because nothing can
+link them: over several weeks the interval is that of voice-weeks, and somewhat too narrow.
+"""
+
+from __future__ import annotations  # array[int] exists for type checkers only
+
+from array import array
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_array
+
+from measures.bootstrap import REPLICATES, mix, replicate_weights
+from measures.window import WEIGHTINGS
+from polyphonie.records import Origin, Stance, Tally, record_id
+
+Ints = NDArray[np.int64]
+
+FIELDS = ("proposal", "source", "origin", "stance", "voice", "post", "fold", "reach", "epoch", "at", "counted")
+# Units weighted at once: 16,384 x 256 float32 are 16 MiB.
+CHUNK = 16_384
+
+_ORIGINS = {origin.value: rank for rank, origin in enumerate(Origin)}  # from the strongest evidence to the weakest
+_STANCES = {stance.value: code for code, stance in enumerate(Stance)}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Positions as columns of numbers, 44 bytes each: a million of them must fit a laptop."""
+
+    proposals: dict[str, int] = field(default_factory=dict)
+    sources: dict[str, int] = field(default_factory=dict)
+    days: dict[str, int] = field(default_factory=dict)  # ISO day -> ordinal
+    proposal: array[int] = field(default_factory=lambda: array("i"))
+    source: array[int] = field(default_factory=lambda: array("i"))
+    origin: array[int] = field(default_factory=lambda: array("b"))
+    stance: array[int] = field(default_factory=lambda: array("b"))
+    day: array[int] = field(default_factory=lambda: array("i"))
+    epoch: array[int] = field(default_factory=lambda: array("i"))
+    voice: array[int] = field(default_factory=lambda: array("Q"))
+    post: array[int] = field(default_factory=lambda: array("Q"))
+    fold: array[int] = field(default_factory=lambda: array("Q"))  # 0 where there is none
+    reach: array[float] = field(default_factory=lambda: array("f"))
+
+    def add(self, position: dict[str, Any]) -> None:
+        """Take a position document; predictions beside a declaration are left out."""
+        if not position["counted"]:
+            return
+        day = position["at"][:10]
+        self.proposal.append(self.proposals.setdefault(position["proposal"], len(self.proposals)))
+        self.source.append(self.sources.setdefault(position["source"], len(self.sources)))
+        self.origin.append(_ORIGINS[position["origin"]])
+        self.stance.append(_STANCES[position["stance"]])
+        self.day.append(self.days.get(day) or self.days.setdefault(day, date.fromisoformat(day).toordinal()))
+        self.epoch.append(position["epoch"])
+        # The keys are hashes already: 64 of their bits name a voice among millions.
+        self.voice.append(int(position["voice"][:16], 16))
+        self.post.append(int(position["post"][:16], 16))
+        fold = position.get("fold")
+        self.fold.append(int(fold[:16], 16) if fold else 0)
+        reach = position.get("reach")
+        self.reach.append(1 if reach is None else reach)
+
+
+def tally_columns(columns: Columns) -> Iterator[Tally]:
+    """One tally for each cell that holds a position, proposal after proposal."""
+    if not columns.proposals:
+        return
+    names, sources = list(columns.proposals), list(columns.sources)
+    proposal = np.frombuffer(columns.proposal, np.int32)
+    order = np.argsort(proposal, kind="stable")
+    bounds = np.searchsorted(proposal[order], np.arange(len(names) + 1))
+    for code, name in enumerate(names):
+        yield from _tally_proposal(columns, name, sources, order[bounds[code] : bounds[code + 1]])
+
+
+def _tally_proposal(columns: Columns, proposal: str, sources: list[str], rows: Ints) -> Iterator[Tally]:
+    rows = _strongest(columns, rows)
+    stance = np.frombuffer(columns.stance, np.int8)[rows].astype(np.int64)
+    voice, fraction = _voices(np.frombuffer(columns.voice, np.uint64)[rows])
+    units = _units(columns, proposal, rows, voice)
+    weights = np.stack([fraction, np.ones(len(rows)), np.frombuffer(columns.reach, np.float32)[rows]])
+
+    parts = np.stack(
+        [
+            np.frombuffer(columns.source, np.int32)[rows],
+            np.frombuffer(columns.origin, np.int8)[rows],
+            np.frombuffer(columns.day, np.int32)[rows],
+        ]
+    )
+    cells, cell = np.unique(parts, axis=1, return_inverse=True)
+    cell = cell.ravel()
+    counts = np.stack([np.bincount(cell * 3 + stance, each, cells.shape[1] * 3) for each in weights])
+    counts = counts.reshape(len(WEIGHTINGS), -1, 3)
+    replicates = _replicates(cell, stance, units, weights, cells.shape[1])
+    origins = list(Origin)
+    for at, (source, origin, day) in enumerate(cells.T):
+        key = (proposal, sources[source], origins[origin], date.fromordinal(int(day)))
+        yield Tally(
+            id=record_id("tally", *key),
+            proposal=key[0],
+            source=key[1],
+            origin=key[2],
+            day=key[3],
+            counts={w: tuple(counts[i, at].round(6).tolist()) for i, w in enumerate(WEIGHTINGS)},
+            replicates={
+                w: b64encode(replicates[i, at].astype("<f4").tobytes()).decode() for i, w in enumerate(WEIGHTINGS)
+            },
+        )
+
+
+def _strongest(columns: Columns, rows: Ints) -> Ints:
+    """The rows left when each post keeps its strongest evidence only."""
+    post, origin = np.frombuffer(columns.post, np.uint64)[rows], np.frombuffer(columns.origin, np.int8)[rows]
+    order = np.lexsort((origin, post))
+    first = np.ones(len(rows), bool)
+    first[1:] = post[order][1:] != post[order][:-1]
+    return rows[order[first]]
+
+
+def _voices(voice: NDArray[np.uint64]) -> tuple[Ints, NDArray[np.float64]]:
+    """Number of each row's voice, counted from 0, and the part of that voice which the row carries."""
+    _, number, positions = np.unique(voice, return_inverse=True, return_counts=True)
+    return number, 1.0 / positions[number]
+
+
+def _units(columns: Columns, proposal: str, rows: Ints, voice: Ints) -> NDArray[np.uint64]:
+    """Name of the bootstrap unit of each row: its voice, or the largest group of copies that this voice joined."""
+    names = np.frombuffer(columns.voice, np.uint64)[rows].copy()
+    fold = np.frombuffer(columns.fold, np.uint64)[rows]
+    copied = np.flatnonzero(fold)
+    if len(copied) == 0:
+        return names
+    epoch = np.frombuffer(columns.epoch, np.int32)[rows][copied].astype(np.uint64)
+    _, group = np.unique(fold[copied] ^ mix(epoch), return_inverse=True)
+    member = np.unique(np.stack([group, voice[copied]]), axis=1)
+    voices = np.bincount(member[0])[group]  # how many voices carry the text of each copied row
+    together = voices >= 2
+    copied, voices = copied[together], voices[together]
+    best = np.lexsort((fold[copied], -voices, voice[copied]))
+    first = np.ones(len(best), bool)
+    first[1:] = voice[copied][best][1:] != voice[copied][best][:-1]
+    chosen = copied[best[first]]
+    # The same text about two proposals must not tie their intervals together: voices do not either.
+    salt = np.frombuffer(blake2b(proposal.encode(), digest_size=8).digest(), "<u8")
+    of_voice = np.zeros(voice.max() + 1, np.uint64)
+    of_voice[voice[chosen]] = mix(fold[chosen] ^ salt)
+    joined = np.isin(voice, voice[chosen])
+    names[joined] = of_voice[voice[joined]]
+    return names
+
+
+def _replicates(
+    cell: Ints, stance: Ints, units: NDArray[np.uint64], weights: NDArray[np.float64], cells: int
+) -> NDArray[np.float32]:
+    """Sums of favour and against under the bootstrap weights: (weightings, cells, 2, REPLICATES)."""
+    sided = stance < 2
+    names, unit = np.unique(units[sided], return_inverse=True)
+    row = cell[sided] * 2 + stance[sided]
+    height = cells * 2
+    stacked = csc_array(
+        (
+            weights[:, sided].ravel(),
+            (np.concatenate([row + i * height for i in range(len(weights))]), np.tile(unit, len(weights))),
+        ),
+        shape=(len(weights) * height, len(names)),
+    )
+    total = np.zeros((len(weights) * height, REPLICATES))
+    for start in range(0, len(names), CHUNK):
+        total += stacked[:, start : start + CHUNK] @ replicate_weights(names[start : start + CHUNK])
+    return total.reshape(len(weights), cells, 2, REPLICATES).astype(np.float32)
+
+
+def _packed(replicates: NDArray[np.float32]) -> str:
+    return b64encode(replicates.astype("<f4").tobytes()).decode()

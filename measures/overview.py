@@ -1,0 +1,232 @@
+"""Proposals side by side and over time: thin readers of the tallies, one request each.
+
+Curves are made of consecutive steps that do not overlap: their points are then nearly independent, so that two bands
+apart are two opinions apart; and the difference of two neighbours cannot isolate the few voices of one day, which
+windows rolling by a day would allow.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from math import isnan, nan
+from typing import Any
+
+from index.engine import Engine
+from measures.disclosure import masked
+from measures.popularity import (
+    Confusion,
+    Counts,
+    Difference,
+    Estimate,
+    Rank,
+    combined,
+    combined_share,
+    difference,
+    ranks,
+    raw_share,
+)
+from measures.tallies import Cell, read_cells
+from measures.window import View
+from polyphonie.records import Origin, Proposal
+
+# A sparkline has at most about this many points.
+SPARK_POINTS = 31
+
+
+@dataclass(frozen=True)
+class ProposalRow:
+    """A proposal in a window. When `masked` says why, the figures are left out: unknown estimates, zero counts."""
+
+    proposal: Proposal
+    raw: Estimate
+    corrected: Estimate
+    voices: float
+    posts: float
+    unclear: float  # in the weighting of the view
+    sources: tuple[str, ...]
+    change: Difference | None  # since the previous window of the same length; None where that one is masked
+    rank: Rank | None
+    spark: tuple[tuple[date, float | None], ...]  # first day of each step, corrected share
+    masked: str
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One step of a curve, from `day` to the eve of `until`. When masked: no estimate, zero counts."""
+
+    day: date
+    until: date
+    raw: Estimate | None
+    corrected: Estimate | None
+    voices: float
+    posts: float
+    unclear: float
+    masked: str
+
+
+@dataclass(frozen=True)
+class MixPoint:
+    """What was said in one step, in the weighting of the view; zeros when masked."""
+
+    day: date
+    favour: float
+    against: float
+    unclear: float
+    masked: str = ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one proposal gathered in one period: what people said of themselves apart from what a model predicted."""
+
+    declared: Cell = Cell()
+    predicted: Cell = Cell()
+
+    @property
+    def cell(self) -> Cell:
+        return self.declared + self.predicted
+
+    def masked(self, k: int) -> str:
+        """Why its share may not be shown: it speaks of the voices that take a side, so they must be k."""
+        cell = self.cell
+        sided = cell.voices_favour + cell.voices_against
+        return masked(sided, cell.voices_favour / sided if sided else nan, k)
+
+    def raw(self) -> Estimate:
+        return raw_share(self.cell.counts)
+
+    def corrected(self, confusion: Confusion | None) -> Estimate:
+        return combined(self.declared.counts, self.predicted.counts, confusion)
+
+    def share(self, confusion: Confusion | None) -> float:
+        return combined_share(self.declared.counts, self.predicted.counts, confusion)
+
+
+NOTHING = Evidence()
+UNKNOWN = raw_share(Counts())
+
+
+def overview(engine: Engine, view: View, k: int, confusion: Confusion | None) -> list[ProposalRow]:
+    """Every proposal with a position in the window, by corrected share, the masked ones last."""
+    proposals = read_proposals(engine, view.sectors)
+    if view.sectors and not proposals:
+        return []
+    before = view.previous()
+    cells = read_cells(engine, replace(view, since=before.since), tuple(proposals) if view.sectors else ())
+    periods = _evidence(cells.by("proposal", "origin", steps=[before, view]))
+    steps = view.steps(max(1, -(-view.days // SPARK_POINTS)))
+    sparks = _evidence(cells.by("proposal", "origin", steps=steps))
+    sources: dict[str, set[str]] = {}
+    for proposal, source, day in zip(cells.proposal, cells.source, cells.day, strict=True):
+        if day >= view.since:
+            sources.setdefault(proposal, set()).add(source)
+    rows = [
+        _row(
+            proposals.get(name) or Proposal(id=name, title=name, statement=name),
+            evidence := periods[name, 1],
+            periods.get((name, 0), NOTHING),
+            tuple((step.since, sparks.get((name, i), NOTHING)) for i, step in enumerate(steps)),
+            tuple(sorted(sources[name])),
+            evidence.masked(k),
+            k,
+            confusion,
+        )
+        for name in sorted(sources)
+    ]
+    shown = sorted((row for row in rows if not row.masked), key=lambda row: (-row.corrected.share, row.proposal.id))
+    placed = [replace(row, rank=rank) for row, rank in zip(shown, ranks([r.corrected for r in shown]), strict=True)]
+    return placed + [row for row in rows if row.masked]
+
+
+def curve(
+    engine: Engine, proposal_id: str, view: View, k: int, confusion: Confusion | None, step_days: int
+) -> list[CurvePoint]:
+    """Share of favour step after step; the last step is whole, the first may be shorter."""
+    return [_point(step, evidence, k, confusion) for step, evidence in _stepped(engine, proposal_id, view, step_days)]
+
+
+def mix(engine: Engine, proposal_id: str, view: View, step_days: int, k: int = 11) -> list[MixPoint]:
+    """Favour, against and unclear as they were declared or predicted, step after step, uncorrected."""
+    points = []
+    for step, evidence in _stepped(engine, proposal_id, view, step_days):
+        cell, counts = evidence.cell, evidence.cell.counts
+        sided = cell.voices_favour + cell.voices_against
+        reason = masked(cell.voices, cell.voices_favour / sided if sided else nan, k)
+        told = (0.0, 0.0, 0.0) if reason else (counts.favour, counts.against, counts.unclear)
+        points.append(MixPoint(step.since, *told, masked=reason))
+    return points
+
+
+def read_proposals(engine: Engine, sectors: Iterable[str] = ()) -> dict[str, Proposal]:
+    """The proposals of some sectors (none = all), by id."""
+    accepted = set(sectors)
+    proposals = (_proposal(document) for document in engine.scan("proposals"))
+    return {each.id: each for each in proposals if not accepted or each.sector in accepted}
+
+
+def _proposal(document: Mapping[str, Any]) -> Proposal:
+    known = {name: document[name] for name in Proposal.model_fields if document.get(name) is not None}
+    if "since" in known:
+        known["since"] = known["since"][:10]
+    return Proposal(**known)
+
+
+def _evidence(cells: Mapping[tuple[Any, ...], Cell]) -> dict[tuple[Any, ...], Evidence]:
+    """Cells keyed by (proposal, origin, step) -> evidence keyed by (proposal, step)."""
+    gathered: dict[tuple[Any, ...], Evidence] = {}
+    for (proposal, origin, step), cell in cells.items():
+        known = gathered.get((proposal, step), NOTHING)
+        if origin == Origin.PREDICTED:
+            gathered[proposal, step] = replace(known, predicted=known.predicted + cell)
+        else:
+            gathered[proposal, step] = replace(known, declared=known.declared + cell)
+    return gathered
+
+
+def _stepped(engine: Engine, proposal_id: str, view: View, step_days: int) -> list[tuple[View, Evidence]]:
+    steps = view.steps(step_days)
+    found = _evidence(read_cells(engine, view, (proposal_id,)).by("proposal", "origin", steps=steps))
+    return [(step, found.get((proposal_id, i), NOTHING)) for i, step in enumerate(steps)]
+
+
+def _row(
+    proposal: Proposal,
+    evidence: Evidence,
+    before: Evidence,
+    spark: tuple[tuple[date, Evidence], ...],
+    sources: tuple[str, ...],
+    reason: str,
+    k: int,
+    confusion: Confusion | None,
+) -> ProposalRow:
+    line = tuple((day, None if each.masked(k) else each.share(confusion)) for day, each in spark)
+    if reason:
+        hidden = tuple((day, None) for day, _ in spark)
+        return ProposalRow(proposal, UNKNOWN, UNKNOWN, 0.0, 0.0, 0.0, sources, None, None, hidden, reason)
+    corrected, cell = evidence.corrected(confusion), evidence.cell
+    raw, unclear = evidence.raw(), cell.counts.unclear
+    change = None if before.masked(k) else difference(corrected, before.corrected(confusion))
+    return ProposalRow(
+        proposal,
+        evidence.raw(),
+        corrected,
+        cell.voices,
+        cell.posts,
+        cell.counts.unclear,
+        sources,
+        change,
+        None,
+        line,
+        "",
+    )
+
+
+def _point(step: View, evidence: Evidence, k: int, confusion: Confusion | None) -> CurvePoint:
+    if reason := evidence.masked(k):
+        return CurvePoint(step.since, step.until, None, None, 0.0, 0.0, 0.0, reason)
+    cell, corrected = evidence.cell, evidence.corrected(confusion)
+    if isnan(corrected.share):
+        return CurvePoint(step.since, step.until, None, None, cell.voices, cell.posts, cell.counts.unclear, "")
+    return CurvePoint(
+        step.since, step.until, evidence.raw(), corrected, cell.voices, cell.posts, cell.counts.unclear, ""
+    )

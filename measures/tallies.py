@@ -1,0 +1,196 @@
+"""Tallies: what remains of positions when raw data expire; how they are made again, and how a page reads them."""
+
+from base64 import b64decode
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime, timedelta
+from itertools import chain
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from index.documents import tally_document
+from index.engine import Engine, Where
+from measures.bootstrap import REPLICATES
+from measures.columns import FIELDS, Columns, tally_columns
+from measures.popularity import Counts
+from measures.window import WEIGHTINGS, View
+from polyphonie.pseudonyms import epoch_of, epoch_start
+from polyphonie.records import Tally
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `measure` did: tallies written, tallies removed, positions read, and the seconds it took."""
+
+    tallies: int
+    removed: int
+    positions: int
+    seconds: float
+
+
+def tally(positions: Iterable[dict[str, Any]]) -> Iterator[Tally]:
+    """Tallies of position documents (those that `index.documents` writes; only FIELDS are read), in any order.
+
+    A post that has several positions on one proposal counts once, by its strongest evidence (human, vote, declared,
+    predicted). Every position of an epoch must be there, or its voices are cut in fewer parts than they were.
+    """
+    columns = Columns()
+    for position in positions:
+        columns.add(position)
+    yield from tally_columns(columns)
+
+
+def measure(
+    engine: Engine,
+    now: datetime,
+    retention_days: int,
+    epoch_days: int,
+    everything: bool = False,
+    keep_sources: Collection[str] = (),
+    progress: Callable[[int], None] | None = None,
+) -> Measured:
+    """Make again the tallies of every epoch whose positions are all still there, and leave the older ones alone.
+
+    keep_sources: sources whose positions never expire; all their days are made again.
+    everything: read older positions too, as after a rebuild from an archive that goes further back.
+    progress: told how many positions have been read so far, every ten thousand.
+    Tallies that no position supports any more (deletions) are removed, but never those of epochs that may have expired.
+    """
+    began = perf_counter()
+    backed = _backed(now, retention_days, epoch_days, keep_sources)
+    scopes = [Where()] if everything else backed
+    columns = Columns()
+    count = 0
+    for position in chain.from_iterable(engine.scan("positions", scope, FIELDS) for scope in scopes):
+        columns.add(position)
+        count += 1
+        if progress and count % 10_000 == 0:
+            progress(count)
+    written: set[str] = set()
+
+    def documents() -> Iterator[dict[str, Any]]:
+        for each in tally_columns(columns):
+            written.add(each.id)
+            yield tally_document(each)
+
+    engine.write("tallies", documents())
+    known = chain.from_iterable(engine.scan("tallies", scope, ("id",)) for scope in backed)
+    stale = [document["id"] for document in known if document["id"] not in written]
+    removed = engine.delete("tallies", stale) if stale else 0
+    if progress:
+        progress(count)
+    return Measured(len(written), removed, count, perf_counter() - began)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Counts in the weighting of the view, and beside them how many voices and posts they come from. They add up."""
+
+    counts: Counts = field(default_factory=Counts)
+    voices: float = 0.0
+    posts: float = 0.0
+    voices_favour: float = 0.0
+    voices_against: float = 0.0
+
+    def __add__(self, other: "Cell") -> "Cell":
+        return Cell(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Cell)))
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Tallies of a view, as columns: what each is about, and what was counted.
+
+    counts: (n, weightings, 3), last axis favour, against, unclear; replicates: (n, 2 x REPLICATES), of the view's
+    weighting, favour then against.
+    """
+
+    view: View
+    proposal: list[str]
+    source: list[str]
+    origin: list[str]
+    day: list[date]
+    counts: NDArray[np.float64]
+    replicates: NDArray[np.float32]
+
+    def by(self, *names: str, steps: Sequence[View] = ()) -> dict[tuple[Any, ...], Cell]:
+        """Sums by some of proposal, source, origin and day, keyed in that order.
+
+        steps: periods without overlap; when given, the key ends with the number of the one that holds the day, and
+        days outside of all are left out.
+        """
+        keys: dict[tuple[Any, ...], int] = {}
+        columns: list[list[Any]] = [getattr(self, name) for name in names]
+        kept = np.arange(len(self.day))
+        if steps:
+            number = {step.since + timedelta(days=n): i for i, step in enumerate(steps) for n in range(step.days)}
+            columns.append([number.get(day, -1) for day in self.day])
+            kept = np.array([row for row in kept if columns[-1][row] >= 0], np.int64)
+        group = [keys.setdefault(tuple(column[row] for column in columns), len(keys)) for row in kept]
+        if not keys:
+            return {}
+        summing = csr_array((np.ones(len(kept)), (group, kept)), shape=(len(keys), len(self.day)))
+        counts = (summing @ self.counts.reshape(len(self.day), -1)).reshape(len(keys), len(WEIGHTINGS), 3)
+        replicates = summing.astype(np.float32) @ self.replicates
+        weighting = WEIGHTINGS.index(self.view.weighting)
+        voices, posts = WEIGHTINGS.index("voices"), WEIGHTINGS.index("posts")
+        return {
+            key: Cell(
+                Counts(
+                    favour=float(counts[row, weighting, 0]),
+                    against=float(counts[row, weighting, 1]),
+                    unclear=float(counts[row, weighting, 2]),
+                    favour_replicates=replicates[row, :REPLICATES],
+                    against_replicates=replicates[row, REPLICATES:],
+                ),
+                voices=float(counts[row, voices].sum()),
+                posts=float(counts[row, posts].sum()),
+                voices_favour=float(counts[row, voices, 0]),
+                voices_against=float(counts[row, voices, 1]),
+            )
+            for key, row in keys.items()
+        }
+
+
+def read_cells(engine: Engine, view: View, proposals: Collection[str] = ()) -> Cells:
+    """The tallies of a view, in one request; `proposals` narrows it further (empty = all). The view's sectors are the
+    affair of the caller, who knows which proposals they hold."""
+    terms = {"source": view.sources, "origin": view.origins, "proposal": tuple(proposals)}
+    where = Where(
+        terms={name: accepted for name, accepted in terms.items() if accepted}, since=view.start, until=view.end
+    )
+    wanted = ("proposal", "source", "origin", "day", "counts", "replicates")
+    documents = list(engine.scan("tallies", where, wanted))
+    packed = b"".join(b64decode(document["replicates"][view.weighting]) for document in documents)
+    counted = [document["counts"][weighting] for document in documents for weighting in WEIGHTINGS]
+    return Cells(
+        view,
+        [document["proposal"] for document in documents],
+        [document["source"] for document in documents],
+        [document["origin"] for document in documents],
+        [date.fromisoformat(document["day"][:10]) for document in documents],
+        np.array(counted, np.float64).reshape(-1, len(WEIGHTINGS), 3),
+        np.frombuffer(packed, "<f4").reshape(-1, 2 * REPLICATES),
+    )
+
+
+def read_counts(
+    engine: Engine, view: View, by: tuple[str, ...] = ("proposal",), proposals: Collection[str] = ()
+) -> dict[tuple[Any, ...], Cell]:
+    """Sums of the tallies of a view by some of proposal, source, origin and day, in one request; nothing is cached."""
+    return read_cells(engine, view, proposals).by(*by)
+
+
+def _backed(now: datetime, retention_days: int, epoch_days: int, keep_sources: Collection[str]) -> list[Where]:
+    """Disjoint scopes of the positions whose whole epoch is still within retention, or whose source is kept."""
+    oldest = now - timedelta(days=retention_days)
+    start = epoch_start(epoch_of(oldest, epoch_days), epoch_days)
+    if start < oldest:
+        start += timedelta(days=epoch_days)
+    scopes = [Where(since=start)]
+    if keep_sources:
+        scopes.append(Where(terms={"source": sorted(keep_sources)}, until=start))
+    return scopes

@@ -1,8 +1,8 @@
 """The border: a native payload, as its parser read it, becomes an envelope of records without identities."""
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from polyphonie.native import Native, NativeDeletion, NativePost, NativeProposal, NativeVote
@@ -33,6 +33,7 @@ class Border:
     keys: Keyring
     opt_outs: OptOuts
     figures: Collection[str] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)  # platform's proposal -> the catalogue's
 
     def admit(self, native: Native, received_at: datetime) -> Envelope | None:
         """The envelope of a native record, or None when its author opted out (nothing of it is then kept)."""
@@ -113,8 +114,9 @@ class Border:
             received_at=received_at,
             at=min(native.created_at, received_at),
         )
+        slug = self._slug(native.source, native.uri)
         proposal = Proposal(
-            id=proposal_slug(native.source, native.uri),
+            id=slug,
             title=title,
             statement=title,
             sector=scrub(native.section),
@@ -127,8 +129,13 @@ class Border:
             epoch=epoch_of(received_at, self.keys.epoch_days),
             author=self._author(native, epoch_of(received_at, self.keys.epoch_days)),
             post=post,
-            proposal=proposal,
+            # The catalogue's own wording stands.
+            proposal=None if slug in self.aliases.values() else proposal,
         )
+
+    def _slug(self, source: str, native_id: str) -> str:
+        slug = proposal_slug(source, native_id)
+        return self.aliases.get(slug, slug)
 
     def _author(self, native: NativePost | NativeVote | NativeProposal, epoch: int) -> str:
         # Without an author, each message is its own voice: nothing says that two of them are one person's.
@@ -144,7 +151,7 @@ class Border:
         epoch: int,
         at: datetime,
     ) -> Position:
-        proposal = proposal_slug(native.source, native.proposal or "")
+        proposal = self._slug(native.source, native.proposal or "")
         return Position(
             id=position_id(post, proposal, origin),
             post=post,
@@ -166,3 +173,8 @@ def proposal_slug(source: str, native_id: str) -> str:
     """Identifier of a platform's proposal: readable where the native one is plain, hashed where it is not."""
     slug = f"{source}:{native_id.casefold()}"
     return slug if _PLAIN_SLUG.match(slug) else f"{source}:{record_id(native_id)}"
+
+
+def aliases_of(proposals: Iterable[Proposal]) -> dict[str, str]:
+    """Where each proposal of a catalogue is known under another name: that name -> its id."""
+    return {alias.casefold(): proposal.id for proposal in proposals for alias in proposal.known_as}

@@ -134,6 +134,7 @@ class Proposal(Record):
     paraphrases: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     sector: str = ""
+    known_as: tuple[str, ...] = ()  # the same proposal on platforms: "decidim:SITE:proposal:12"
     bearers: tuple[str, ...] = ()  # public figures or parties, from the signed list
     since: date | None = None
     source: Slug = "catalogue"

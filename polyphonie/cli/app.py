@@ -1,4 +1,4 @@
-"""`polyphonie`: one command a step. A PolyphonieError is one line and an exit code; anything else keeps its traceback."""
+"""`polyphonie`: one command a step. An expected error is one line and an exit code; a bug keeps its traceback."""
 
 import sys
 from typing import Annotated

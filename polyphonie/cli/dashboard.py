@@ -2,11 +2,12 @@
 
 import os
 import subprocess
+from pathlib import Path
 from typing import Annotated
 
 import typer
-
 from dashboard.launch import command
+
 from polyphonie import settings as configuration
 from polyphonie.cli.workspace import Home, console
 
@@ -19,8 +20,16 @@ def dashboard_command(
 
     Example: polyphonie dashboard --port 8600
     """
+    raise typer.Exit(serve(home, port))
+
+
+def serve(home: Path | None, port: int | None) -> int:
+    """Run Streamlit on 127.0.0.1 until it is stopped; returns its exit code."""
     settings = configuration.load(home)
     chosen = port or settings.dashboard.port
     console.print(f"Dashboard: http://127.0.0.1:{chosen}  (Ctrl-C ends it)")
     environment = os.environ | {"POLYPHONIE_HOME": str(settings.home)}
-    raise typer.Exit(subprocess.run(command(chosen), env=environment, check=False).returncode)  # noqa: S603 (our own command)
+    try:
+        return subprocess.run(command(chosen), env=environment, check=False).returncode  # noqa: S603 (our own command)
+    except KeyboardInterrupt:
+        return 0

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from nlp.matching import Matcher
+from nlp.topics import Topics
 
 from index import documents
 from index.engine import Collection, Document
-from nlp.catalogue import read_catalogue
 from nlp.embeddings import load_embedder
 from nlp.enrichment import Enricher, Understood
 from nlp.folding import FoldStore
-from nlp.matching import Matcher
 from nlp.stance import load_stance
-from nlp.topics import Topics
 from nlp.verdicts import VerdictStore
 from polyphonie.cli.erasing import erase
 from polyphonie.cli.measure import measure_all
@@ -56,7 +55,7 @@ def enrich_all(work: Workspace) -> Counter[str]:
     waiting = work.spool.counts()["todo"]
     if not waiting:
         return counts
-    catalogue = load_catalogue(work)
+    catalogue = work.catalogue
     enricher = open_enricher(work, catalogue)
     write(work, "proposals", [documents.proposal_document(proposal) for proposal in catalogue])
     discover_first_topics(work, enricher)
@@ -67,11 +66,6 @@ def enrich_all(work: Workspace) -> Counter[str]:
     if enricher.topics is not None:
         write(work, "topics", [documents.topic_document(topic) for topic in enricher.topics.describe()])
     return counts
-
-
-def load_catalogue(work: Workspace) -> tuple[Proposal, ...]:
-    """The proposals that posts are matched to; those of consultations are known by their votes, not by matching."""
-    return tuple(read_catalogue(work.settings.catalogue_path))
 
 
 def open_enricher(work: Workspace, catalogue: Sequence[Proposal]) -> Enricher:
@@ -119,7 +113,10 @@ def store(work: Workspace, understood: Sequence[Understood]) -> Counter[str]:
         **write(
             work,
             "positions",
-            [documents.position_document(position, post, sectors.get(position.proposal)) for position, post in positions],
+            [
+                documents.position_document(position, post, sectors.get(position.proposal))
+                for position, post in positions
+            ],
         ),
     }
     if gone:
@@ -147,4 +144,3 @@ def known_proposals(work: Workspace, ids: set[str]) -> dict[str, Proposal]:
 def write(work: Workspace, collection: Collection, rows: Sequence[Document]) -> dict[str, str]:
     """Write, and give what was refused: id -> reason."""
     return dict(work.engine.write(collection, rows).refused) if rows else {}
-

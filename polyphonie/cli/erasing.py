@@ -15,7 +15,9 @@ BATCH = 500
 
 def forget_command(
     handle: Annotated[str, typer.Argument(help="Handle, or native identifier, as the platform writes it.")],
-    source: Annotated[list[str] | None, typer.Option(help="Platform; may be repeated [default: every known one].")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Platform; may be repeated [default: every known one].")
+    ] = None,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
@@ -34,7 +36,9 @@ def forget_command(
             work.opt_outs.add(one, handle)
         erased = erase(work, work.spool.items_of(tokens))
     answer = {"erased": erased, "sources": sources, "open_epochs": len(epochs)}
-    say(answer, as_json, f"{erased:,} messages erased; their author is not listened to any more ({', '.join(sources)}).")
+    say(
+        answer, as_json, f"{erased:,} messages erased; their author is not listened to any more ({', '.join(sources)})."
+    )
 
 
 def known_sources(work: Workspace) -> list[str]:

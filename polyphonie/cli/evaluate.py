@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
 from measures.quality import live_confusion
+
 from nlp.evaluation import Scores, evaluate, read_rows
 from nlp.stance import load_stance
 from polyphonie.cli.workspace import AsJson, Home, Workspace, console, progress, say
@@ -40,8 +40,12 @@ def _on_file(work: Workspace, path: Path) -> dict[str, Any]:
     for reason in refused[:20]:
         console.print(f"[yellow]{path.name}: {reason}[/yellow]")
     if not rows:
-        raise InputError(f"{path}: no usable row; each line needs `proposal`, `text` and `stance` (favour/against/unclear)")
-    model = load_stance(nlp.stance_model, nlp.stance_backend, work.settings.models_path, nlp.threads or os.cpu_count() or 1)
+        raise InputError(
+            f"{path}: no usable row; each line needs `proposal`, `text` and `stance` (favour/against/unclear)"
+        )
+    model = load_stance(
+        nlp.stance_model, nlp.stance_backend, work.settings.models_path, nlp.threads or os.cpu_count() or 1
+    )
     with progress("evaluate", len(rows)) as advance:
         scores = evaluate(model, rows, nlp.abstain_below, progress=advance)
     return _answer(scores, model.version) | {"refused": len(refused), "on": path.name}

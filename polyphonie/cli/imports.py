@@ -1,15 +1,18 @@
 """`polyphonie import`: exports of consultations, and any JSONL or CSV through a mapping."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
-from crawlers.files import Row, open_export
+from crawlers.files import Row, detect, read
 from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
-from polyphonie.errors import PayloadError
 from polyphonie.records import Envelope
 from polyphonie.spool import Arrival, Refusal
 
@@ -38,42 +41,32 @@ def import_files(
     say(answer, as_json, words + "\nNext: `polyphonie enrich`.")
 
 
-def _import(work: Workspace, path: Path, mapping: Path | None) -> dict[str, int]:
-    export = open_export(path, mapping)
-    source = f"file:{export.digest}"
+def _import(work: Workspace, path: Path, mapping: Path | None) -> Counter[str]:
+    export = detect(path, mapping)
+    # Another mapping reads another thing in the same file.
+    meaning = f":{blake2b(mapping.read_bytes(), digest_size=8).hexdigest()}" if mapping else ""
+    source = f"file:{export.fingerprint}{meaning}"
     cursor, counts = work.spool.cursor(source) or ({}, {})
     # One instant for the whole file: an import that was cut gives the same records as one that was not.
     received_at = datetime.fromisoformat(cursor.get("received_at", datetime.now(UTC).isoformat()))
-    totals = Counter(dict.fromkeys(("rows", *OUTCOMES, "new"), 0) | counts)
-    batch: list[Row] = []
+    totals = Counter(dict.fromkeys(("rows", *OUTCOMES), 0) | counts)
+    new = 0
+    with progress(path.name[:24]) as advance:
+        advance(totals["rows"])
+        for batch in _batches(read(path, cursor.get("reached"), mapping)):
+            envelopes, refusals = _admitted(work, batch, path.name, received_at)
+            refused = {refusal.origin for refusal in refusals}
+            totals.update("quarantined" if _place(path.name, row.number) in refused else row.outcome for row in batch)
+            totals["rows"] += len(batch)
+            reached = {"reached": batch[-1].cursor, "received_at": received_at.isoformat(), "file": path.name}
+            new += work.spool.put(Arrival(source, envelopes, refusals, reached, dict(totals)))
+            advance(len(batch))
+    return totals + Counter(new=new)
 
-    def commit(reached: dict[str, Any]) -> None:
-        envelopes, refusals = _admitted(work, batch, path.name, received_at)
-        totals.update(row.outcome for row in batch)
-        totals["rows"] += len(batch)
-        # What is new is counted by the spool itself, outside the counts that a resumed import starts from.
-        totals["new"] += work.spool.put(
-            Arrival(
-                source,
-                envelopes,
-                refusals,
-                {"reached": reached, "received_at": received_at.isoformat(), "file": path.name},
-                {name: totals[name] for name in ("rows", *OUTCOMES)},
-            )
-        )
-        batch.clear()
 
-    with progress(path.name[:24], export.size_bytes) as advance:
-        advance(0, completed=export.position(cursor.get("reached")))
-        for row in export.rows(cursor.get("reached")):
-            batch.append(row)
-            if len(batch) >= BATCH_ROWS:
-                commit(row.cursor)
-                advance(0, completed=export.position(row.cursor))
-        if batch:
-            commit(batch[-1].cursor)
-        advance(0, completed=export.size_bytes)
-    return dict(totals)
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while batch := list(islice(rows, BATCH_ROWS)):
+        yield batch
 
 
 def _admitted(
@@ -81,13 +74,16 @@ def _admitted(
 ) -> tuple[list[Envelope], list[Refusal]]:
     envelopes, refusals = [], []
     for row in rows:
-        if row.outcome == "quarantined":
-            refusals.append(Refusal(f"{file}, row {row.number}", file, row.reason))
-        for native in row.natives:
-            try:
-                envelope = work.border.admit(native, received_at)
-            except ValueError as error:
-                raise PayloadError(f"{file}, row {row.number}: {error}") from error
-            if envelope is not None:
-                envelopes.append(envelope)
+        reason = row.reason if row.outcome == "quarantined" else ""
+        try:
+            admitted = [work.border.admit(native, received_at) for native in row.natives]
+        except ValidationError as error:
+            reason, admitted = f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}", []
+        if reason:
+            refusals.append(Refusal(_place(file, row.number), file, reason))
+        envelopes.extend(envelope for envelope in admitted if envelope is not None)
     return envelopes, refusals
+
+
+def _place(file: str, row: int) -> str:
+    return f"{file}, row {row}"

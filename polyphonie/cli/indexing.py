@@ -1,8 +1,8 @@
 """`polyphonie index`: remake the index from the archive, or say what it holds."""
 
 import typer
-
 from index.rebuild import rebuild
+
 from polyphonie.cli.measure import measure_all
 from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
 
@@ -30,5 +30,8 @@ def stats_command(as_json: AsJson = False, home: Home = None) -> None:
     """
     with Workspace(home) as work:
         stats = work.engine.stats()
-    lines = [f"{name:<10} {it['documents']:>12,} documents {it['bytes']:>15,} bytes" for name, it in stats["collections"].items()]
+    lines = [
+        f"{name:<10} {it['documents']:>12,} documents {it['bytes']:>15,} bytes"
+        for name, it in stats["collections"].items()
+    ]
     say(stats, as_json, "\n".join([f"engine {stats['engine']}, schema {stats['schema']}", *lines]))

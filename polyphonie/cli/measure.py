@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
-
 from index.rebuild import expire
+
 from measures.tallies import Measured, measure
 from nlp.folding import FoldStore
 from nlp.verdicts import VerdictStore
@@ -15,7 +15,9 @@ from polyphonie.settings import CONFIGS, read_yaml
 
 
 def measure_command(
-    everything: Annotated[bool, typer.Option("--all", help="Count every day again, not only those still open.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Count every day again, not only those still open.")
+    ] = False,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
@@ -27,7 +29,11 @@ def measure_command(
         done = measure_all(work, everything)
         gone = expire_old(work, datetime.now(UTC))
     answer = {"positions": done.positions, "tallies": done.tallies, **gone}
-    say(answer, as_json, f"{done.positions:,} positions counted in {done.tallies:,} tallies; {gone['expired']:,} expired.")
+    say(
+        answer,
+        as_json,
+        f"{done.positions:,} positions counted in {done.tallies:,} tallies; {gone['expired']:,} expired.",
+    )
 
 
 def measure_all(work: Workspace, everything: bool = False) -> Measured:

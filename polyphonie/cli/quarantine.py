@@ -17,7 +17,9 @@ _ROW = re.compile(r"^(?P<file>.+), row (?P<row>\d+)$")
 
 @quarantine.command("list")
 def list_command(
-    limit: Annotated[int, typer.Option(min=1, help="Entries to print.")] = 50, as_json: AsJson = False, home: Home = None
+    limit: Annotated[int, typer.Option(min=1, help="Entries to print.")] = 50,
+    as_json: AsJson = False,
+    home: Home = None,
 ) -> None:
     """Show the reasons, then the entries. No text is shown: an entry says where it is, not what it says.
 
@@ -33,14 +35,19 @@ def list_command(
             {"id": e.id, "origin": e.origin, "stage": e.stage, "reason": e.reason, "at": e.at} for e in entries[:limit]
         ],
     }
-    words = [f"{len(entries):,} in quarantine", *(f"{number:>7,}  {reason}" for reason, number in reasons.most_common())]
+    words = [
+        f"{len(entries):,} in quarantine",
+        *(f"{number:>7,}  {reason}" for reason, number in reasons.most_common()),
+    ]
     words += [f"#{entry.id:<6} {entry.origin}: {entry.reason}" for entry in entries[:limit]]
     say(answer, as_json, "\n".join(words))
 
 
 @quarantine.command("replay")
 def replay_command(
-    file: Annotated[Path | None, typer.Argument(help="The file that its rows came from, mended; else indexed items.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="The file that its rows came from, mended; else indexed items.")
+    ] = None,
     mapping: Annotated[Path | None, typer.Option(help="Mapping of that file, where it needs one.")] = None,
     as_json: AsJson = False,
     home: Home = None,

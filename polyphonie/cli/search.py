@@ -25,5 +25,7 @@ def search_command(
     with Workspace(home) as work:
         hits = work.engine.search(collection, Where(query=query), size=size, newest_first=newest)
     shown = [{field: hit[field] for field in SHOWN if field in hit} for hit in hits.documents]
-    lines = [f"{hit['at'][:10]}  {hit['source']:<20} {' '.join(str(hit.get('text', '')).split())[:90]}" for hit in shown]
+    lines = [
+        f"{hit['at'][:10]}  {hit['source']:<20} {' '.join(str(hit.get('text', '')).split())[:90]}" for hit in shown
+    ]
     say({"total": hits.total, "results": shown}, as_json, "\n".join([f"{hits.total:,} found", *lines]))

@@ -10,21 +10,25 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from index.archive import Archive
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from index import Engine, open_engine
-from index.archive import Archive
+from nlp.catalogue import read_catalogue
 from polyphonie import settings as configuration
 from polyphonie.errors import PolyphonieError
-from polyphonie.intake import Border
+from polyphonie.intake import Border, aliases_of
 from polyphonie.pseudonyms import Keyring, OptOuts
+from polyphonie.records import Proposal
 from polyphonie.settings import Settings
 from polyphonie.spool import Spool
 
 Home = Annotated[
     Path | None,
-    typer.Option("--home", help="Folder of everything that a run keeps [default: $POLYPHONIE_HOME]", show_default=False),
+    typer.Option(
+        "--home", help="Folder of everything that a run keeps [default: $POLYPHONIE_HOME]", show_default=False
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 
@@ -63,7 +67,12 @@ class Workspace:
 
     @cached_property
     def border(self) -> Border:
-        return Border(self.keys, self.opt_outs, self.settings.privacy.public_figures)
+        return Border(self.keys, self.opt_outs, self.settings.privacy.public_figures, aliases_of(self.catalogue))
+
+    @cached_property
+    def catalogue(self) -> tuple[Proposal, ...]:
+        """The proposals that are followed; those of consultations are known by their votes, not by matching."""
+        return tuple(read_catalogue(self.settings.catalogue_path))
 
     @cached_property
     def spool(self) -> Spool:

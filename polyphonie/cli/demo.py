@@ -1,0 +1,152 @@
+"""`polyphonie demo`: a simulated world walks the whole way, and its truth is compared with what was measured."""
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from measures.quality import confusion_from
+
+from crawlers.bluesky import parse as bluesky
+from crawlers.decidim import parse as decidim
+from crawlers.decidim import payload as decidim_payload
+from crawlers.mastodon import parse as mastodon
+from measures.overview import overview
+from measures.window import View
+from polyphonie import settings as configuration
+from polyphonie.cli.dashboard import serve
+from polyphonie.cli.enrich import enrich_all
+from polyphonie.cli.measure import expire_old, measure_all
+from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
+from polyphonie.errors import ConfigurationError, PayloadError
+from polyphonie.native import Native, NativePost
+from polyphonie.spool import Arrival, Refusal
+from simulator.world import PROPOSALS, Emission, World
+
+BATCH = 500
+MARK = "simulated-world"  # says that a home holds nothing but a simulation, so it may be wiped
+
+
+def demo_command(
+    posts: Annotated[int, typer.Option(min=200, help="Messages of the simulated world.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Another seed is another world.")] = 7,
+    dashboard: Annotated[bool, typer.Option(help="End by serving the dashboard.")] = True,
+    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the dashboard.")] = None,
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Simulate sixty days of debate, read them as if they came from the platforms, and open the dashboard.
+
+    Example: polyphonie demo --posts 5000 --no-dashboard
+    """
+    folder = home or configuration.default_home() / "demo"
+    _prepare(folder)
+    started = time.monotonic()
+    with Workspace(folder) as work:
+        world = World(seed=seed, posts=posts, until=datetime.now(UTC))
+        received = _listen(work, world, posts)
+        enriched = enrich_all(work)
+        measure_all(work, everything=True)
+        expire_old(work, datetime.now(UTC))
+        comparison = _compare(work, world)
+    answer = {
+        "home": str(folder),
+        "received": dict(received),
+        "enriched": dict(enriched),
+        "seconds": round(time.monotonic() - started, 1),
+        "comparison": comparison,
+    }
+    say(answer, as_json, _table(comparison) + f"\n{posts:,} messages in {answer['seconds']:,} s, in {folder}")
+    if dashboard:
+        raise typer.Exit(serve(folder, port))
+
+
+def _prepare(folder: Path) -> None:
+    """An empty home that follows the world's proposals. A former demo is wiped; anything else is left alone."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARK).exists():
+            raise ConfigurationError(f"{folder} holds real data; give the demo a folder of its own with --home")
+        shutil.rmtree(folder)
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / MARK).touch()
+    shutil.copyfile(PROPOSALS, folder / "proposals.yaml")
+
+
+def _listen(work: Workspace, world: World, posts: int) -> Counter[str]:
+    """Native payloads through the parsers and the border, into the spool."""
+    counts: Counter[str] = Counter()
+    emissions = world.payloads()
+    with progress("listen", posts) as advance:
+        while batch := list(islice(emissions, BATCH)):
+            envelopes, refusals = [], []
+            for emission in batch:
+                try:
+                    natives = list(_parse(emission))
+                except PayloadError as error:
+                    refusals.append(Refusal(f"simulated {counts['payloads']}", emission.source, str(error)))
+                    natives = []
+                counts["payloads"] += 1
+                admitted = (work.border.admit(native, emission.at) for native in natives)
+                envelopes.extend(envelope for envelope in admitted if envelope is not None)
+            counts["refused"] += len(refusals)
+            counts["kept"] += work.spool.put(Arrival("simulated", envelopes, refusals))
+            advance(len(batch))
+    return counts
+
+
+def _parse(emission: Emission) -> Iterator[Native]:
+    """What the platform's own parser makes of a payload, marked as simulated."""
+    match emission.source:
+        case "mastodon":
+            natives = mastodon.parse(emission.payload)
+        case "bluesky":
+            natives = bluesky.parse(emission.payload)
+        case "decidim":
+            natives = decidim.parse(decidim_payload.read(emission.payload))
+    for native in natives:
+        simulated = replace(native, source=f"simulated-{native.source}")
+        if isinstance(simulated, NativePost):
+            simulated = replace(simulated, flags=(*simulated.flags, "simulated"))
+        yield simulated
+
+
+def _compare(work: Workspace, world: World) -> list[dict[str, Any]]:
+    """Measured popularity beside the simulator's truth, over the whole period, one row a proposal."""
+    until = world.until.date() + timedelta(days=1)
+    view = View(since=until - timedelta(days=62), until=until)
+    truth = world.truth()
+    rows = overview(work.engine, view, work.settings.privacy.k, confusion_from())
+    return [
+        {
+            "proposal": row.proposal.id,
+            "title": row.proposal.title,
+            "voices": round(row.voices),
+            "truth": truth.favour_share(row.proposal.id),
+            **{
+                name: {"share": found.share, "low": found.low, "high": found.high}
+                for name, found in (("raw", row.raw), ("corrected", row.corrected))
+            },
+        }
+        for row in rows
+    ]
+
+
+def _table(comparison: list[dict[str, Any]]) -> str:
+    lines = [f"{'proposal':<44} {'truth':>6} {'raw':>18} {'corrected':>18} {'voices':>8}"]
+    for row in comparison:
+        cells = [
+            f"{row[name]['share']:6.1%} [{row[name]['low']:4.0%}–{row[name]['high']:4.0%}]"
+            for name in ("raw", "corrected")
+        ]
+        lines.append(f"{row['title'][:44]:<44} {row['truth']:6.1%} {cells[0]:>18} {cells[1]:>18} {row['voices']:>8,}")
+    for name in ("raw", "corrected"):
+        error = sum(abs(row[name]["share"] - row["truth"]) for row in comparison) / max(1, len(comparison))
+        inside = sum(row[name]["low"] <= row["truth"] <= row[name]["high"] for row in comparison)
+        lines.append(f"{name}: mean absolute error {error:.1%}, truth inside {inside} intervals of {len(comparison)}")
+    return "\n".join(lines)

@@ -11,6 +11,7 @@ from datetime import date
 from math import isnan, nan
 from typing import Any
 
+from index.documents import proposal_from
 from index.engine import Engine
 from measures.disclosure import masked
 from measures.popularity import (
@@ -160,15 +161,8 @@ def mix(engine: Engine, proposal_id: str, view: View, step_days: int, k: int = 1
 def read_proposals(engine: Engine, sectors: Iterable[str] = ()) -> dict[str, Proposal]:
     """The proposals of some sectors (none = all), by id."""
     accepted = set(sectors)
-    proposals = (_proposal(document) for document in engine.scan("proposals"))
+    proposals = (proposal_from(document) for document in engine.scan("proposals"))
     return {each.id: each for each in proposals if not accepted or each.sector in accepted}
-
-
-def _proposal(document: Mapping[str, Any]) -> Proposal:
-    known = {name: document[name] for name in Proposal.model_fields if document.get(name) is not None}
-    if "since" in known:
-        known["since"] = known["since"][:10]
-    return Proposal(**known)
 
 
 def _evidence(cells: Mapping[tuple[Any, ...], Cell]) -> dict[tuple[Any, ...], Evidence]:
@@ -206,19 +200,7 @@ def _row(
     corrected, cell = evidence.corrected(confusion), evidence.cell
     raw, unclear = evidence.raw(), cell.counts.unclear
     change = None if before.masked(k) else difference(corrected, before.corrected(confusion))
-    return ProposalRow(
-        proposal,
-        evidence.raw(),
-        corrected,
-        cell.voices,
-        cell.posts,
-        cell.counts.unclear,
-        sources,
-        change,
-        None,
-        line,
-        "",
-    )
+    return ProposalRow(proposal, raw, corrected, cell.voices, cell.posts, unclear, sources, change, None, line, "")
 
 
 def _point(step: View, evidence: Evidence, k: int, confusion: Confusion | None) -> CurvePoint:

@@ -16,7 +16,7 @@ class Where:
 
     query: the small syntax of `index.query` (words, "phrases", AND OR NOT, field:value, dates); empty means all.
     terms: field -> accepted values (any of them).
-    since, until: half-open window on `at` (or on `date_field`).
+    since, until: half-open window on `at` (or on `date_field`), in whole seconds: a fraction is rounded up.
     """
 
     query: str = ""
@@ -24,6 +24,9 @@ class Where:
     since: datetime | None = None
     until: datetime | None = None
     date_field: str = "at"
+
+
+EVERYTHING = Where()
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,11 @@ class Written:
 
 
 class Engine(Protocol):
-    """Both engines pass `tests/index/test_conformance.py`. Each method raises EngineUnreachable when it cannot answer."""
+    """Both engines pass `tests/index/test_conformance.py`. A method that gets no answer raises EngineUnreachable."""
 
     def write(self, collection: Collection, documents: Iterable[Document]) -> Written:
         """Upsert by `id`, durably, visible to readers (of other processes too) when it returns. The last of two
-        documents with one id wins. A document that does not fit the schema is refused with its reason; the others go in."""
+        documents with one id wins. What does not fit the schema is refused with its reason; the others go in."""
         ...
 
     def get(self, collection: Collection, ids: Sequence[str]) -> dict[str, Document]:
@@ -68,15 +71,17 @@ class Engine(Protocol):
         """A page of documents: by relevance, or by `at` descending. Raises QueryError."""
         ...
 
-    def aggregate(self, collection: Collection, aggs: Mapping[str, Any], where: Where = Where()) -> dict[str, Any]:
-        """Aggregations in Elasticsearch's JSON (the subset of the design); answers in its shape too, without `meta`."""
+    def aggregate(self, collection: Collection, aggs: Mapping[str, Any], where: Where = EVERYTHING) -> dict[str, Any]:
+        """Aggregations in Elasticsearch's JSON (the subset of `index.aggregations`), answered in its shape."""
         ...
 
-    def scan(self, collection: Collection, where: Where = Where(), fields: Sequence[str] = ()) -> Iterator[Document]:
-        """Every matching document (or only some of its fields), once, in no promised order, without holding them all."""
+    def scan(self, collection: Collection, where: Where = EVERYTHING, fields: Sequence[str] = ()) -> Iterator[Document]:
+        """Every matching document (or only some of its fields), once, in no promised order, never all in memory."""
         ...
 
-    def count(self, collection: Collection, where: Where = Where()) -> int: ...
+    def count(self, collection: Collection, where: Where = EVERYTHING) -> int:
+        """How many documents match. Raises QueryError."""
+        ...
 
     def drop(self, collection: Collection) -> None:
         """Empty a collection and remake its schema; the first step of a rebuild."""
@@ -86,4 +91,6 @@ class Engine(Protocol):
         """Engine, version of the schema, and for each collection: documents and bytes."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

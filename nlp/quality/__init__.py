@@ -1,0 +1,46 @@
+"""What was measured of the shipped models: read by the measures, which correct for errors, and by the dashboard."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+STANCE = Path(__file__).parent / "stance.json"
+Share = Annotated[float, Field(ge=0, le=1)]
+Counts = tuple[int, int, int]
+
+
+class _Measured(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SetQuality(_Measured):
+    """The scores of one model on one evaluation set."""
+
+    name: str
+    title: str  # French, for the dashboard
+    n: int = Field(ge=1)
+    proposals: int = Field(ge=1)
+    digest: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]  # of the evaluation file
+    macro_f1: Share  # over favour and against; an answer "unclear" is a miss
+    interval: tuple[Share, Share]  # 95 %, bootstrap over proposals
+    macro_f1_sided: Share  # when a side must be taken
+    accuracy: Share
+    calibration_error: Share  # expected, 10 bins
+    confusion: tuple[Counts, Counts, Counts]  # row = truth, column = answer: favour, against, unclear
+    baselines: dict[str, Share]  # macro-F1 of each, same rows, same run
+
+
+class StanceQuality(_Measured):
+    """The evaluation of the shipped stance model."""
+
+    model: str
+    date: date
+    pairs_per_second: dict[str, float]  # by number of threads, on the machine that measured
+    sets: tuple[SetQuality, ...]
+
+
+def read_quality(path: Path = STANCE) -> StanceQuality:
+    """The evaluation that is shipped beside the model."""
+    return StanceQuality.model_validate_json(path.read_text("utf-8"))

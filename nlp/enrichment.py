@@ -105,7 +105,11 @@ class Enricher:
         parents = self._parents(posts)
         contents = {
             post: record_id(
-                folds[post], normalise(parents.get(post, "")), declared.get(post, ""), self.stance.version, self.matcher.version
+                folds[post],
+                normalise(parents.get(post, "")),
+                declared.get(post, ""),
+                self.stance.version,
+                self.matcher.version,
             )
             for post in posts
         }
@@ -143,10 +147,9 @@ class Enricher:
             wanted.extend((row, match.proposal, match.score) for match in found if match.proposal != told)
         pairs = [Pair(self.statements[proposal], texts[row], parents.get(posts[row].id)) for row, proposal, _ in wanted]
         probabilities = self.stance.predict(pairs)
-        spans = self.stance.spans(pairs, probabilities)
+        ranks = self.stance.deciding(pairs, probabilities)
         readings: dict[int, list[Reading]] = {}
-        for (row, proposal, score), odds, span in zip(wanted, probabilities.tolist(), spans, strict=True):
-            rank = next((n for n, sentence in enumerate(sentences(texts[row])) if sentence == span), 0)
+        for (row, proposal, score), odds, rank in zip(wanted, probabilities.tolist(), ranks, strict=True):
             readings.setdefault(row, []).append(Reading(proposal, score, *(round(p, 4) for p in odds), rank))
         topic_of = dict(zip(french, topics, strict=True))
         return [
@@ -176,7 +179,9 @@ class Enricher:
         predicted = (
             ()
             if post.kind is Kind.PROPOSAL or envelope.author is None
-            else tuple(self._position(envelope, post, reading, told.get(reading.proposal)) for reading in verdict.readings)
+            else tuple(
+                self._position(envelope, post, reading, told.get(reading.proposal)) for reading in verdict.readings
+            )
         )
         return Understood(envelope.id, post, (*envelope.positions, *predicted), envelope.proposal)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 from measures.quality import confusion_from
 
 from crawlers.bluesky import parse as bluesky
@@ -25,9 +26,10 @@ from polyphonie.cli.enrich import enrich_all
 from polyphonie.cli.measure import expire_old, measure_all
 from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
 from polyphonie.errors import ConfigurationError, PayloadError
+from polyphonie.intake import proposal_slug
 from polyphonie.native import Native, NativePost
 from polyphonie.spool import Arrival, Refusal
-from simulator.world import PROPOSALS, Emission, World
+from simulator.world import Emission, World
 
 BATCH = 500
 MARK = "simulated-world"  # says that a home holds nothing but a simulation, so it may be wiped
@@ -48,8 +50,9 @@ def demo_command(
     folder = home or configuration.default_home() / "demo"
     _prepare(folder)
     started = time.monotonic()
+    world = World(seed=seed, posts=posts, until=datetime.now(UTC))
+    _follow(folder, world)
     with Workspace(folder) as work:
-        world = World(seed=seed, posts=posts, until=datetime.now(UTC))
         received = _listen(work, world, posts)
         enriched = enrich_all(work)
         measure_all(work, everything=True)
@@ -68,14 +71,27 @@ def demo_command(
 
 
 def _prepare(folder: Path) -> None:
-    """An empty home that follows the world's proposals. A former demo is wiped; anything else is left alone."""
+    """An empty home. A former demo is wiped; anything else is left alone."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
             raise ConfigurationError(f"{folder} holds real data; give the demo a folder of its own with --home")
         shutil.rmtree(folder)
     folder.mkdir(mode=0o700, parents=True)
     (folder / MARK).touch()
-    shutil.copyfile(PROPOSALS, folder / "proposals.yaml")
+
+
+def _follow(folder: Path, world: World) -> None:
+    """The world's proposals become the catalogue, with the names they have in its consultation."""
+    names: dict[str, list[str]] = {}
+    for native, proposal in world.consulted.items():
+        names.setdefault(proposal, []).append(proposal_slug("simulated-decidim", native))
+    rows = [
+        proposal.model_copy(update={"known_as": tuple(names.get(proposal.id, ()))}).model_dump(
+            mode="json", exclude_defaults=True
+        )
+        for proposal in world.proposals
+    ]
+    (folder / "proposals.yaml").write_text(yaml.safe_dump({"proposals": rows}, allow_unicode=True), encoding="utf-8")
 
 
 def _listen(work: Workspace, world: World, posts: int) -> Counter[str]:

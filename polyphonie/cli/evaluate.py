@@ -9,7 +9,7 @@ from measures.quality import live_confusion
 
 from nlp.evaluation import Scores, evaluate, read_rows
 from nlp.stance import load_stance
-from polyphonie.cli.workspace import AsJson, Home, Workspace, console, progress, say
+from polyphonie.cli.workspace import AsJson, Home, Workspace, console, say
 from polyphonie.errors import InputError
 
 
@@ -36,19 +36,19 @@ def evaluate_command(
 
 def _on_file(work: Workspace, path: Path) -> dict[str, Any]:
     nlp = work.settings.nlp
-    rows, refused = read_rows(path)
-    for reason in refused[:20]:
+    labelled = read_rows(path)
+    for reason in labelled.refused[:20]:
         console.print(f"[yellow]{path.name}: {reason}[/yellow]")
-    if not rows:
+    if not labelled.rows:
         raise InputError(
             f"{path}: no usable row; each line needs `proposal`, `text` and `stance` (favour/against/unclear)"
         )
     model = load_stance(
         nlp.stance_model, nlp.stance_backend, work.settings.models_path, nlp.threads or os.cpu_count() or 1
     )
-    with progress("evaluate", len(rows)) as advance:
-        scores = evaluate(model, rows, nlp.abstain_below, progress=advance)
-    return _answer(scores, model.version) | {"refused": len(refused), "on": path.name}
+    with console.status(f"reading {len(labelled.rows):,} texts"):
+        scores = evaluate(model, labelled.rows, nlp.abstain_below)
+    return _answer(scores, model.version) | {"refused": len(labelled.refused), "on": path.name}
 
 
 def _live(work: Workspace) -> dict[str, Any]:
@@ -61,10 +61,11 @@ def _live(work: Workspace) -> dict[str, Any]:
 def _answer(scores: Scores, model: str) -> dict[str, Any]:
     return {
         "macro_f1": scores.macro_f1,
-        "macro_f1_interval": scores.macro_f1_interval,
+        "macro_f1_interval": scores.interval,
         "accuracy": scores.accuracy,
         "n": scores.n,
         "abstained": scores.abstained,
+        "calibration_error": scores.calibration_error,
         "confusion": scores.confusion,
         "model": model,
     }

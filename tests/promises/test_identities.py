@@ -1,0 +1,84 @@
+"""No identity is ever stored: a world full of invented ones walks through, and none is found anywhere afterwards."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from index import open_engine
+from index.engine import COLLECTIONS
+from polyphonie.settings import load
+
+POSTS, SEED = 2_500, 11
+
+
+def everything_kept(home: Path) -> dict[str, bytes]:
+    """Every byte that a home holds: files as they lie, then read through compression and through the index."""
+    kept = {}
+    for path in sorted(home.rglob("*")):
+        if path.is_file():
+            kept[str(path.relative_to(home))] = path.read_bytes()
+    for path in home.glob("archive/**/*.zst"):
+        with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as text:
+            kept[f"{path.name}, read"] = text.read()
+    with sqlite3.connect(home / "spool.sqlite") as base:
+        payloads = [row[0] for row in base.execute("SELECT payload FROM items WHERE payload IS NOT NULL")]
+        kept["spool, read"] = b"\n".join(zlib.decompress(payload) for payload in payloads)
+    engine = open_engine(load(home))
+    for collection in COLLECTIONS:
+        kept[f"index, {collection}"] = "\n".join(map(str, engine.scan(collection))).encode()
+    engine.close()
+    return kept
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory):
+    home = tmp_path_factory.mktemp("walked") / "home"
+    environment = os.environ | {"POLYPHONIE_HOME": str(home), "HF_HUB_OFFLINE": "1", "POLYPHONIE_NLP__TOPICS": "false"}
+    words = ["demo", "--posts", str(POSTS), "--seed", str(SEED), "--no-dashboard", "--json"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "polyphonie.cli.app", *words], env=environment, capture_output=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr.decode()
+    return home, ended.stdout + ended.stderr
+
+
+@pytest.fixture(scope="module")
+def identities():
+    from simulator.world import World
+
+    found = set(World(seed=SEED, posts=POSTS, until=datetime.now(UTC)).identities())
+    # Shorter ones are ordinary words by chance ("lou"); they are counted so that the promise keeps its number.
+    return {identity for identity in found if len(identity) > 5}
+
+
+@pytest.mark.timeout(600)
+def test_a_thousand_identities_are_found_nowhere(walked, identities):
+    home, logs = walked
+    assert len(identities) >= 1000
+    kept = everything_kept(home) | {"logs": logs}
+    assert sum(map(len, kept.values())) > 1_000_000
+    folded = {place: content.decode("utf-8", "replace").casefold() for place, content in kept.items()}
+    # One pattern for all: a thousand searches in every file would take minutes.
+    pattern = re.compile(
+        "|".join(re.escape(identity.casefold()) for identity in sorted(identities, key=len, reverse=True))
+    )
+    found = {
+        place: sorted(set(pattern.findall(content)))[:3] for place, content in folded.items() if pattern.search(content)
+    }
+    assert found == {}
+
+
+def test_the_posts_are_there_all_the_same(walked):
+    home, _ = walked
+    engine = open_engine(load(home))
+    assert engine.count("posts") > POSTS * 0.8
+    assert engine.count("positions") > POSTS * 0.3
+    engine.close()

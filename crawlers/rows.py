@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+TOO_LONG = "a row longer than a mebibyte"
 ROW_BYTES = 1 << 20  # longer, a quote was left open; no consultation has a text of a mebibyte
 csv.field_size_limit(ROW_BYTES)
 
@@ -54,7 +55,7 @@ def csv_rows(
             return
         except (csv.Error, _RowEnds) as error:
             first, lost = lines.recover()
-            broken = "a row longer than a mebibyte" if "field larger" in str(error) else "quotes that do not match"
+            broken = TOO_LONG if error.args[0] == TOO_LONG else "quotes that do not match"
             yield Cells(_lenient(first, delimiter), lines.size, broken, lost)
             lines.forget()
 
@@ -67,7 +68,7 @@ def json_lines(stream: BinaryIO, encoding: str = "utf-8") -> Iterator[Line]:
         if len(line) == ROW_BYTES and not line.endswith(b"\n"):
             while (rest := stream.readline(ROW_BYTES)) and not rest.endswith(b"\n"):
                 size += len(rest)
-            yield Line({}, size + len(rest), "a line longer than a mebibyte")
+            yield Line({}, size + len(rest), TOO_LONG)
         elif not line.strip():
             continue
         else:
@@ -107,9 +108,11 @@ class _Lines:
             raise StopIteration
         if self.taken and ((self.begins and self.begins.match(line)) or self.size + len(line) > ROW_BYTES):
             self.returned.appendleft(line)
-            raise _RowEnds
+            raise _RowEnds("another row begins")
         self.taken.append(line)
         self.size += len(line)
+        if len(line) == ROW_BYTES and not line.endswith(b"\n"):
+            raise _RowEnds(TOO_LONG)
         text, recoded = _decode(line, self.encoding)
         self.recoded = self.recoded or recoded
         return text

@@ -21,20 +21,35 @@ MINUTE = MADE.replace(second=0, microsecond=0)
 def opinion(**changed):
     names = "id author_id consultation_title section_title title bodyText createdAt updatedAt url published trashed"
     cells = dict.fromkeys((*names.split(), "trashedStatus", "votesCount"), "") | {
-        "id": PROPOSAL, "author_id": "VXNlcjox", "section_title": "Transports", "title": "Gratuité des bus",
-        "bodyText": "Partout.", "createdAt": "07/10/2019 15:47", "updatedAt": "07/10/2019 15:47", "url": ADDRESS,
-        "published": "1", "votesCount": "3",
-    }  # fmt: skip
+        "id": PROPOSAL,
+        "author_id": "VXNlcjox",
+        "section_title": "Transports",
+        "title": "Gratuité des bus",
+        "bodyText": "Partout.",
+        "createdAt": "07/10/2019 15:47",
+        "updatedAt": "07/10/2019 15:47",
+        "url": ADDRESS,
+        "published": "1",
+        "votesCount": "3",
+    }
     return {"type": "opinion"} | {f"contributions_{name}": cell for name, cell in (cells | changed).items()}
 
 
 def argument(**changed):
     names = "related_id related_kind id author_id type body createdAt updatedAt url published trashed trashedStatus"
     cells = dict.fromkeys((*names.split(), "votesCount"), "") | {
-        "related_id": PROPOSAL, "related_kind": "opinion", "id": PROPOSAL.replace("1111", "2222"), "type": "FOR",
-        "author_id": "VXNlcjoy", "body": "D'accord, voir https://exemple.fr/bus.", "createdAt": "08/10/2019 09:00",
-        "updatedAt": "08/10/2019 09:00", "url": ADDRESS, "published": "1", "votesCount": "4",
-    }  # fmt: skip
+        "related_id": PROPOSAL,
+        "related_kind": "opinion",
+        "id": PROPOSAL.replace("1111", "2222"),
+        "type": "FOR",
+        "author_id": "VXNlcjoy",
+        "body": "D'accord, voir https://exemple.fr/bus.",
+        "createdAt": "08/10/2019 09:00",
+        "updatedAt": "08/10/2019 09:00",
+        "url": ADDRESS,
+        "published": "1",
+        "votesCount": "4",
+    }
     return {"type": "argument"} | {f"contributions_arguments_{name}": cell for name, cell in (cells | changed).items()}
 
 
@@ -52,8 +67,11 @@ def test_a_proposal():
     (proposal,) = natives(opinion())
     assert isinstance(proposal, NativeProposal)
     assert (proposal.uri, proposal.title, proposal.body, proposal.section) == (
-        PROPOSAL, "Gratuité des bus", "Partout.", "Transports",
-    )  # fmt: skip
+        PROPOSAL,
+        "Gratuité des bus",
+        "Partout.",
+        "Transports",
+    )
     assert proposal.created_at == datetime(2019, 10, 7, 13, 47, tzinfo=UTC)
 
 
@@ -73,8 +91,10 @@ def test_a_vote(value, stance):
     (native,) = natives(vote(value=value))
     assert isinstance(native, NativeVote)
     assert (native.stance, native.proposal, native.created_at) == (
-        stance, PROPOSAL, datetime(2019, 11, 20, 8, 53, tzinfo=UTC),
-    )  # fmt: skip
+        stance,
+        PROPOSAL,
+        datetime(2019, 11, 20, 8, 53, tzinfo=UTC),
+    )
     assert native.uri.startswith(PROPOSAL)  # votes are numbered on each platform anew
 
 
@@ -103,15 +123,51 @@ def cut(row, last):
     [
         (cut(opinion(), "contributions_bodyText"), "cut short: date taken from the identifier", "Partout.", MINUTE),
         (cut(opinion(), "contributions_title"), "cut short: date taken from the identifier", "", MINUTE),
-        (opinion(createdAt="07/10/2", updatedAt="", url="", published=""), "cut short: date taken from the identifier", "Partout.", MINUTE),
-        (opinion(title="Gratuité des bus;Partout ; et vite.", bodyText=WRITTEN, createdAt=WRITTEN, updatedAt=ADDRESS, url="1", published=""),
-         "shifted by one column", "Partout ; et vite.", MINUTE),
-        (opinion(bodyText=f"Partout.{WRITTEN}", createdAt=WRITTEN, updatedAt=ADDRESS, url="1", published=""), "shifted by one column", "Partout.", MINUTE),
-        (opinion(bodyText=f"Partout.;,{MADE.astimezone(payload.PARIS):%Y-%m-%d %H:%M:%S}", createdAt=WRITTEN, updatedAt=ADDRESS, url="1", published=""),
-         "shifted by one column", "Partout.", MINUTE),
-        (opinion(bodyText="Partout. ;;;;;;;;;;;;;;\r\n Vite."), "separators inside the text", "Partout.\nVite.", datetime(2019, 10, 7, 13, 47, tzinfo=UTC)),
+        (
+            opinion(createdAt="07/10/2", updatedAt="", url="", published=""),
+            "cut short: date taken from the identifier",
+            "Partout.",
+            MINUTE,
+        ),
+        (
+            opinion(
+                title="Gratuité des bus;Partout ; et vite.",
+                bodyText=WRITTEN,
+                createdAt=WRITTEN,
+                updatedAt=ADDRESS,
+                url="1",
+                published="",
+            ),
+            "shifted by one column",
+            "Partout ; et vite.",
+            MINUTE,
+        ),
+        (
+            opinion(bodyText=f"Partout.{WRITTEN}", createdAt=WRITTEN, updatedAt=ADDRESS, url="1", published=""),
+            "shifted by one column",
+            "Partout.",
+            MINUTE,
+        ),
+        (
+            opinion(
+                bodyText=f"Partout.;,{MADE.astimezone(payload.PARIS):%Y-%m-%d %H:%M:%S}",
+                createdAt=WRITTEN,
+                updatedAt=ADDRESS,
+                url="1",
+                published="",
+            ),
+            "shifted by one column",
+            "Partout.",
+            MINUTE,
+        ),
+        (
+            opinion(bodyText="Partout. ;;;;;;;;;;;;;;\r\n Vite."),
+            "separators inside the text",
+            "Partout.\nVite.",
+            datetime(2019, 10, 7, 13, 47, tzinfo=UTC),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_proposal_is_mended(row, reason, body, created_at):
     read = payload.read(row)
     assert read.repairs == (reason,)
@@ -138,16 +194,25 @@ def test_a_cut_argument_keeps_its_side_and_says_that_it_was_repaired():
         (argument(body=""), "an argument without a text"),
         (argument(type="AGAI"), "side: literal error"),
         (argument(author_id="Camille Untel"), "author_id: not an identifier"),
-        (argument(body="Oui;08/10/2019 09:00;08/10/2019 09:00;https://exemple.fr"), "the text swallowed the columns that follow it"),
+        (
+            argument(body="Oui;08/10/2019 09:00;08/10/2019 09:00;https://exemple.fr"),
+            "the text swallowed the columns that follow it",
+        ),
         (argument(createdAt="08/10/2019", id=PROPOSAL.replace("11e9", "41e9")), "a date that cannot be read"),
-        (opinion(bodyText="Sans date.", createdAt="", updatedAt=ADDRESS), "shifted, and the missing column cannot be told"),
-        (opinion(bodyText="Partout.01/01/2020 00:00", updatedAt=ADDRESS), "a date stuck to the text, which the identifier does not confirm"),
+        (
+            opinion(bodyText="Sans date.", createdAt="", updatedAt=ADDRESS),
+            "shifted, and the missing column cannot be told",
+        ),
+        (
+            opinion(bodyText="Partout.01/01/2020 00:00", updatedAt=ADDRESS),
+            "a date stuck to the text, which the identifier does not confirm",
+        ),
         (vote(value="YE"), "value: literal error"),
         (vote(createdAt="20/11/2019 09:5x"), "a date that cannot be read"),
         (vote(createdAt=""), "no date"),
         (vote(related_id=""), "related_id: not an identifier"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_mended_says_why(row, reason):
     with pytest.raises(PayloadError) as refused:
         payload.read(row)

@@ -35,11 +35,14 @@ def test_what_looks_like_html_in_a_plain_text_stays():
     ("text", "expected"),
     [
         ("voir (https://exemple.fr/a), puis https://exemple.fr/b.", ("https://exemple.fr/a", "https://exemple.fr/b")),
-        ('<p><a href="https://exemple.fr/x">lien</a> <a class="u-url mention" href="https://m.test/@a">@a</a></p>', ("https://exemple.fr/x",)),
+        (
+            '<p><a href="https://exemple.fr/x">lien</a> <a class="u-url mention" href="https://m.test/@a">@a</a></p>',
+            ("https://exemple.fr/x",),
+        ),
         ('<a rel="tag" class="mention hashtag" href="https://m.test/tags/rua">#rua</a>', ()),
         ("rien", ()),
     ],
-)  # fmt: skip
+)
 def test_addresses(text, expected):
     assert addresses(text) == expected
 
@@ -64,8 +67,15 @@ def test_instant(text, pattern, zone, expected):
 
 @pytest.mark.parametrize(
     ("text", "pattern"),
-    [("", "iso"), ("hier", "iso"), ("2024-03-01", "iso"), ("9e99", "epoch"), ("nan", "epoch"), ("0001-01-01T00:00:00+14:00", "iso")],
-)  # fmt: skip
+    [
+        ("", "iso"),
+        ("hier", "iso"),
+        ("2024-03-01", "iso"),
+        ("9e99", "epoch"),
+        ("nan", "epoch"),
+        ("0001-01-01T00:00:00+14:00", "iso"),
+    ],
+)
 def test_a_date_that_says_no_instant_is_refused_without_being_quoted(text, pattern):
     with pytest.raises(PayloadError) as refused:
         instant(text, pattern)

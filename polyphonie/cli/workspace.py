@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from index.archive import Archive
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from index import Engine, open_engine
+from index.archive import Archive
+from index.engine import Engine
+from index.opening import open_engine
 from nlp.catalogue import read_catalogue
 from polyphonie import settings as configuration
 from polyphonie.errors import PolyphonieError

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from index import open_engine
 from index.engine import COLLECTIONS
+from index.opening import open_engine
 from polyphonie.settings import load
 
 POSTS, SEED = 2_500, 11

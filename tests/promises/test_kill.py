@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
-from index.archive import Archive
 
-from index import open_engine
+from index.archive import Archive
+from index.opening import open_engine
 from polyphonie.records import Position, Post
 from polyphonie.settings import load
 

@@ -1,18 +1,19 @@
 """Messages as events of Bluesky's Jetstream (v1), and deletions."""
 
 import re
+from base64 import b32encode
 from hashlib import sha256
 from typing import Any
 
 from polyphonie.records import Kind
 from simulator.world.clock import iso
-from simulator.world.people import BASE32
 from simulator.world.script import Message, Script
 from simulator.world.wording import Wording, word
 
 _MARKED = re.compile(r"https://\S+|#\w+|@[\w.-]+\.example")
 _DELAY_US = 1_000_000
-_SORTABLE = "234567abcdefghijklmnopqrstuvwxyz"  # of record keys: order of text is order of time
+# The base 32 of record keys: the order of their text is the order of time.
+_SORTABLE = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"234567abcdefghijklmnopqrstuvwxyz")
 
 
 def payload(script: Script, message: Message, seed: int) -> dict[str, Any]:
@@ -105,9 +106,8 @@ def _rkey(message: Message) -> str:
 def _key(at: int, number: int) -> str:
     # Ten bits of a clock identifier after the microseconds; here they keep two messages of one instant apart.
     bits = (at + number // 1024 % 1000 << 10) | number % 1024
-    return "".join(_SORTABLE[bits >> 5 * place & 31] for place in range(12, -1, -1))
+    return b32encode((bits << 15).to_bytes(10, "big"))[:13].translate(_SORTABLE).decode()
 
 
 def _cid(message: Message) -> str:
-    digest = int.from_bytes(sha256(uri(message).encode()).digest(), "big")
-    return "bafyrei" + "".join(BASE32[digest >> 5 * place & 31] for place in range(52))
+    return "bafyrei" + b32encode(sha256(uri(message).encode()).digest()).decode().rstrip("=").lower()

@@ -10,7 +10,7 @@ from simulator.world.people import Author
 from simulator.world.script import Message, Script
 from simulator.world.wording import Wording, word
 
-_MARKED = re.compile(r"https://\S+|#\w+|@\S+@[\w.-]+")
+_MARKED = re.compile(r"https://\S+|#\w+|@[\w.-]+@[\w-]+\.example")
 _DELAY_US = 4_000_000  # between what the author's clock says and the delivery
 
 

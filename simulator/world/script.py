@@ -165,7 +165,7 @@ class _Writer:
             message.lang = self.rng.choices(list(LANGUAGES), list(LANGUAGES.values()))[0]
         if author.platform == "mastodon":
             # Status pages are read some minutes late: a few have been repeated already, seldom much.
-            message.seen_reposts = min(int(self.rng.paretovariate(1.2)) - 1, 500) if self.rng.random() < 0.5 else 0
+            message.seen_reposts = min(int(self.rng.paretovariate(1.3)) - 1, 100) if self.rng.random() < 0.5 else 0
         return message
 
     def _reply(self, at: int, author: Author, subject: int, target: Message) -> Message:

@@ -10,6 +10,7 @@ from simulator.world.script import Message, Script
 from simulator.world.society import read_yaml
 
 LIMITS: dict[Platform, int] = {"mastodon": 500, "bluesky": 300, "decidim": 1_000}
+_ROOM = 60  # characters left for a mention and an address
 _MEDIA = ("courrier-du-fleuve", "gazette-des-plaines", "radio-estuaire", "le-veilleur", "cahiers-du-rail")
 _SHORTHAND = (
     ("Ce n'est pas", "C'est pas"),
@@ -58,12 +59,12 @@ def word(script: Script, message: Message, seed: int, *, edited: bool = False) -
     rng = Random(f"words {seed} {message.number}")
     if message.campaign >= 0:
         return _copy(script, message, seed, rng)
-    platform, register = message.author.platform, message.author.register
     core = _core(script, message, rng)
     wording = Wording(core)
     if message.subject < len(script.society.proposals) and not message.short:
-        proposal = script.society.proposals[message.subject].id
-        wording = _dress(core, sentences(f"texts/{proposal}.yaml")["hashtags"], platform, register, rng)
+        proposal, platform = script.society.proposals[message.subject].id, message.author.platform
+        hashtags = sentences(f"texts/{proposal}.yaml")["hashtags"]
+        wording = _tag(_dress(core, message, rng), hashtags, platform, rng)
     wording = _address(script, message, wording, rng)
     return replace(wording, text=wording.text + " (édit : coquille corrigée)") if edited else wording
 
@@ -97,25 +98,27 @@ def _slip(text: str, register: Register, rng: Random) -> str:
     return text.removesuffix(".") if rng.random() < 0.5 else text
 
 
-def _dress(core: str, hashtags: tuple[str, ...], platform: Platform, register: Register, rng: Random) -> Wording:
-    around = sentences("pools/small_talk.yaml")
-    limit = LIMITS[platform] - 60  # room for a mention and an address
+def _dress(core: str, message: Message, rng: Random) -> str:
+    around, register = sentences("pools/small_talk.yaml"), message.author.register
+    limit = LIMITS[message.author.platform] - _ROOM
     text = core
-    if rng.random() < 0.24:
+    if message.stance is not Stance.UNCLEAR and rng.random() < 0.24:
         opener = rng.choice(around["furious_openers" if register == "furious" else "openers"])
         text = _within(limit, f"{opener} {text}", text)
-    if rng.random() < 0.18:
-        text = _within(
-            limit, f"{text}{'' if text.endswith(('.', '!', '?', '…')) else '.'} {rng.choice(around['closers'])}", text
-        )
+    if message.stance is not Stance.UNCLEAR and rng.random() < 0.18:
+        stopped = text if text.endswith((".", "!", "?", "…")) else f"{text}."
+        text = _within(limit, f"{stopped} {rng.choice(around['closers'])}", text)
     if register != "careful" and rng.random() < 0.3:
         text = _within(limit, f"{text} {rng.choice(around['emoji'])}", text)
-    tags: tuple[str, ...] = ()
-    if platform != "decidim" and rng.random() < 0.42:
-        tags = tuple(rng.sample(hashtags, 2 if rng.random() < 0.3 else 1))
-        tagged = text + "".join(f" #{tag}" for tag in tags)
-        text, tags = (tagged, tags) if len(tagged) <= limit else (text, ())
-    return Wording(text, tags)
+    return text
+
+
+def _tag(text: str, hashtags: tuple[str, ...], platform: Platform, rng: Random) -> Wording:
+    if platform == "decidim" or rng.random() > 0.42:
+        return Wording(text)
+    tags = hashtags[:2] if rng.random() < 0.25 else (rng.choice(hashtags),)
+    tagged = text + "".join(f" #{tag}" for tag in tags)
+    return Wording(tagged, tags) if len(tagged) <= LIMITS[platform] - _ROOM else Wording(text)
 
 
 def _address(script: Script, message: Message, wording: Wording, rng: Random) -> Wording:
@@ -145,12 +148,12 @@ def _address(script: Script, message: Message, wording: Wording, rng: Random) ->
 
 def _copy(script: Script, message: Message, seed: int, rng: Random) -> Wording:
     """A campaign's text, pasted with one or two small edits, or none."""
-    origin = Random(f"campaign {seed} {message.campaign}")
     pool = sentences(f"texts/{script.society.proposals[message.subject].id}.yaml")
     around = sentences("pools/small_talk.yaml")
-    tag = origin.choice(pool["hashtags"])
-    # The shortest pair of three, so that every copy fits in a post of Bluesky with its edits.
-    text = min((" ".join(origin.sample(pool[str(message.stance)], 2)) for _ in range(3)), key=len)[:255]
+    origin = Random(f"campaign {seed} {message.campaign}")
+    tag, pair = origin.choice(pool["hashtags"]), origin.sample(pool[str(message.stance)], 2)
+    # Two arguments where a copy still fits in a post of Bluesky with its edits, else one.
+    text = _within(LIMITS["bluesky"] - 70, " ".join(pair), pair[0])
     match rng.randrange(7):
         case 0:
             text = f"{text} {rng.choice(around['emoji'])}"
@@ -161,7 +164,7 @@ def _copy(script: Script, message: Message, seed: int, rng: Random) -> Wording:
         case 3:
             text = f"{rng.choice(around['quotes'])} {text}"
         case 4:
-            text, tag = text, rng.choice(pool["hashtags"])
+            tag = rng.choice(pool["hashtags"])
     return Wording(f"{text} #{tag}", (tag,))
 
 

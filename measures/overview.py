@@ -5,50 +5,23 @@ apart are two opinions apart; and the difference of two neighbours cannot isolat
 windows rolling by a day would allow.
 """
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from math import isnan, nan
-from typing import Any
 
-from index.documents import proposal_from
 from index.engine import Engine
 from measures.disclosure import masked
-from measures.popularity import (
-    Confusion,
-    Counts,
-    Difference,
-    Estimate,
-    Rank,
-    combined,
-    combined_share,
-    difference,
-    ranks,
-    raw_share,
-)
-from measures.tallies import Cell, read_cells
+from measures.evidence import NOTHING, UNKNOWN, Evidence, ProposalRow, gather, read_proposals
+from measures.popularity import Confusion, Estimate, difference, ranks
+from measures.sentences import Sentence, sentences
+from measures.tallies import read_cells
 from measures.window import View
-from polyphonie.records import Origin, Proposal
+from polyphonie.records import Proposal
+
+__all__ = ["CurvePoint", "MixPoint", "ProposalRow", "Sentence", "curve", "mix", "overview", "sentences"]
 
 # A sparkline has at most about this many points.
 SPARK_POINTS = 31
-
-
-@dataclass(frozen=True)
-class ProposalRow:
-    """A proposal in a window. When `masked` says why, the figures are left out: unknown estimates, zero counts."""
-
-    proposal: Proposal
-    raw: Estimate
-    corrected: Estimate
-    voices: float
-    posts: float
-    unclear: float  # in the weighting of the view
-    sources: tuple[str, ...]
-    change: Difference | None  # since the previous window of the same length; None where that one is masked
-    rank: Rank | None
-    spark: tuple[tuple[date, float | None], ...]  # first day of each step, corrected share
-    masked: str
 
 
 @dataclass(frozen=True)
@@ -76,37 +49,6 @@ class MixPoint:
     masked: str = ""
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What one proposal gathered in one period: what people said of themselves apart from what a model predicted."""
-
-    declared: Cell = Cell()
-    predicted: Cell = Cell()
-
-    @property
-    def cell(self) -> Cell:
-        return self.declared + self.predicted
-
-    def masked(self, k: int) -> str:
-        """Why its share may not be shown: it speaks of the voices that take a side, so they must be k."""
-        cell = self.cell
-        sided = cell.voices_favour + cell.voices_against
-        return masked(sided, cell.voices_favour / sided if sided else nan, k)
-
-    def raw(self) -> Estimate:
-        return raw_share(self.cell.counts)
-
-    def corrected(self, confusion: Confusion | None) -> Estimate:
-        return combined(self.declared.counts, self.predicted.counts, confusion)
-
-    def share(self, confusion: Confusion | None) -> float:
-        return combined_share(self.declared.counts, self.predicted.counts, confusion)
-
-
-NOTHING = Evidence()
-UNKNOWN = raw_share(Counts())
-
-
 def overview(engine: Engine, view: View, k: int, confusion: Confusion | None) -> list[ProposalRow]:
     """Every proposal with a position in the window, by corrected share, the masked ones last."""
     proposals = read_proposals(engine, view.sectors)
@@ -114,9 +56,9 @@ def overview(engine: Engine, view: View, k: int, confusion: Confusion | None) ->
         return []
     before = view.previous()
     cells = read_cells(engine, replace(view, since=before.since), tuple(proposals) if view.sectors else ())
-    periods = _evidence(cells.by("proposal", "origin", steps=[before, view]))
+    periods = gather(cells.by("proposal", "origin", steps=[before, view]))
     steps = view.steps(max(1, -(-view.days // SPARK_POINTS)))
-    sparks = _evidence(cells.by("proposal", "origin", steps=steps))
+    sparks = gather(cells.by("proposal", "origin", steps=steps))
     sources: dict[str, set[str]] = {}
     for proposal, source, day in zip(cells.proposal, cells.source, cells.day, strict=True):
         if day >= view.since:
@@ -158,28 +100,9 @@ def mix(engine: Engine, proposal_id: str, view: View, step_days: int, k: int = 1
     return points
 
 
-def read_proposals(engine: Engine, sectors: Iterable[str] = ()) -> dict[str, Proposal]:
-    """The proposals of some sectors (none = all), by id."""
-    accepted = set(sectors)
-    proposals = (proposal_from(document) for document in engine.scan("proposals"))
-    return {each.id: each for each in proposals if not accepted or each.sector in accepted}
-
-
-def _evidence(cells: Mapping[tuple[Any, ...], Cell]) -> dict[tuple[Any, ...], Evidence]:
-    """Cells keyed by (proposal, origin, step) -> evidence keyed by (proposal, step)."""
-    gathered: dict[tuple[Any, ...], Evidence] = {}
-    for (proposal, origin, step), cell in cells.items():
-        known = gathered.get((proposal, step), NOTHING)
-        if origin == Origin.PREDICTED:
-            gathered[proposal, step] = replace(known, predicted=known.predicted + cell)
-        else:
-            gathered[proposal, step] = replace(known, declared=known.declared + cell)
-    return gathered
-
-
 def _stepped(engine: Engine, proposal_id: str, view: View, step_days: int) -> list[tuple[View, Evidence]]:
     steps = view.steps(step_days)
-    found = _evidence(read_cells(engine, view, (proposal_id,)).by("proposal", "origin", steps=steps))
+    found = gather(read_cells(engine, view, (proposal_id,)).by("proposal", "origin", steps=steps))
     return [(step, found.get((proposal_id, i), NOTHING)) for i, step in enumerate(steps)]
 
 

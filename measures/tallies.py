@@ -57,7 +57,7 @@ def measure(
 
     keep_sources: sources whose positions never expire; all their days are made again.
     everything: read older positions too, as after a rebuild from an archive that goes further back.
-    progress: told how many positions have been read so far, every ten thousand.
+    progress: told, now and then, how many more positions have been read.
     Tallies that no position supports any more (deletions) are removed, but never those of epochs that may have expired.
     """
     began = perf_counter()
@@ -69,7 +69,7 @@ def measure(
         columns.add(position)
         count += 1
         if progress and count % 10_000 == 0:
-            progress(count)
+            progress(10_000)
     written: set[str] = set()
 
     def documents() -> Iterator[dict[str, Any]]:
@@ -82,7 +82,7 @@ def measure(
     stale = [document["id"] for document in known if document["id"] not in written]
     removed = engine.delete("tallies", stale) if stale else 0
     if progress:
-        progress(count)
+        progress(count % 10_000)
     return Measured(len(written), removed, count, perf_counter() - began)
 
 

@@ -1,0 +1,124 @@
+"""How good the evidence is: the errors of the stance model, as evaluated and as lived, and the health of collection."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from index.engine import Engine, Where
+from measures.popularity import Confusion
+from measures.window import View
+from nlp.quality import STANCE, read_quality
+from polyphonie.records import Origin, Stance
+
+# More sources than any deployment listens to: a terms aggregation must name them all.
+MANY = 1_000
+_CODES = {stance.value: code for code, stance in enumerate(Stance)}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What a confusion says in four figures; each NaN when it cannot be known.
+
+    macro_f1: mean F1 of favour and against, an answer "unclear" being a miss; abstained: share of "unclear" answers.
+    """
+
+    n: int
+    macro_f1: float
+    accuracy: float
+    abstained: float
+
+
+@dataclass(frozen=True)
+class SourceHealth:
+    """What came from one source. first and last: windows' clock; lag: since anything was last received from it."""
+
+    source: str
+    posts: int
+    positions: int
+    first: datetime | None
+    last: datetime | None
+    lag: timedelta | None
+
+
+def confusion_from(path: Path = STANCE) -> Confusion | None:
+    """Confusion of the shipped stance model, pooled over its evaluation sets; None when it was not evaluated.
+
+    The rule: every shipped set is French text on proposals, and the windows hold a mixture of platforms that none of
+    them represents, so each set weighs by its number of rows: rates per side are those of a row drawn among all. Sets
+    listed twice (the same digest) count once. Where a source lets people declare a side, `live_confusion` tells
+    whether these rates hold there.
+    """
+    if not path.exists():
+        return None
+    sets = {each.digest: each for each in read_quality(path).sets}.values()
+    counts = np.sum([np.array(each.confusion, np.float64) for each in sets], axis=0)
+    return Confusion(counts, " + ".join(each.name for each in sets)) if sets else None
+
+
+def live_confusion(engine: Engine, view: View | None = None) -> dict[str, Confusion]:
+    """What the model predicted against what authors declared beside it, by source (view None: of all time).
+
+    The truth is the declared side: irony, and arguments filed on the wrong side, count against the model.
+    """
+    terms: dict[str, tuple[str | bool, ...]] = {"origin": (Origin.PREDICTED,), "counted": (False,)}
+    if view is not None:
+        terms |= {"source": view.sources} if view.sources else {}
+        terms |= {"sector": view.sectors} if view.sectors else {}
+    where = Where(terms=terms, since=view.start if view else None, until=view.end if view else None)
+    predicted = {"terms": {"field": "stance", "size": 3}}
+    declared = {"terms": {"field": "declared", "size": 3}, "aggs": {"predicted": predicted}}
+    asked = {"sources": {"terms": {"field": "source", "size": MANY}, "aggs": {"declared": declared}}}
+    found = {}
+    for source in engine.aggregate("positions", asked, where)["sources"]["buckets"]:
+        counts = np.zeros((3, 3))
+        for truth in source["declared"]["buckets"]:
+            for answer in truth["predicted"]["buckets"]:
+                counts[_CODES[truth["key"]], _CODES[answer["key"]]] = answer["doc_count"]
+        found[source["key"]] = Confusion(counts, source["key"])
+    return found
+
+
+def agreement(confusion: Confusion) -> Agreement:
+    """Figures of a confusion; F1 as in SemEval-2016 task 6 (Mohammad et al. 2016, doi:10.18653/v1/S16-1003)."""
+    counts = confusion.counts
+    total = float(counts.sum())
+    if not total:
+        return Agreement(0, nan, nan, nan)
+    answered, true = counts.sum(axis=0), counts.sum(axis=1)
+    f1 = [2 * counts[i, i] / (true[i] + answered[i]) if true[i] + answered[i] else nan for i in (0, 1)]
+    return Agreement(int(total), float(np.mean(f1)), float(np.trace(counts) / total), float(answered[2] / total))
+
+
+def health(engine: Engine, now: datetime) -> list[SourceHealth]:
+    """Every source, by name: how much came from it, from when to when, and how long ago something last came."""
+    times = {
+        "first": {"min": {"field": "at"}},
+        "last": {"max": {"field": "at"}},
+        "received": {"max": {"field": "received_at"}},
+    }
+    asked = {"sources": {"terms": {"field": "source", "size": MANY}, "aggs": times}}
+    posts = {bucket["key"]: bucket for bucket in engine.aggregate("posts", asked)["sources"]["buckets"]}
+    positions = {bucket["key"]: bucket for bucket in engine.aggregate("positions", asked)["sources"]["buckets"]}
+    return [
+        _health(source, posts.get(source, {}), positions.get(source, {}), now)
+        for source in sorted({*posts, *positions})
+    ]
+
+
+def _health(source: str, posts: Mapping[str, Any], positions: Mapping[str, Any], now: datetime) -> SourceHealth:
+    # Votes have no post: a source of votes only is known by its positions.
+    told = [bucket for bucket in (posts, positions) if bucket]
+    first = min((at for bucket in told if (at := _instant(bucket["first"]))), default=None)
+    last = max((at for bucket in told if (at := _instant(bucket["last"]))), default=None)
+    received = max((at for bucket in told if (at := _instant(bucket["received"]))), default=None)
+    lag = now - received if received else None
+    return SourceHealth(source, posts.get("doc_count", 0), positions.get("doc_count", 0), first, last, lag)
+
+
+def _instant(answer: Mapping[str, Any]) -> datetime | None:
+    return None if answer["value"] is None else datetime.fromtimestamp(answer["value"] / 1000, UTC)

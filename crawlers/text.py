@@ -11,7 +11,8 @@ from w3lib.html import remove_tags, remove_tags_with_content
 _TAG = re.compile(
     r"</?(?:a|b|blockquote|br|code|div|em|h[1-6]|i|img|li|ol|p|pre|script|span|strong|style|u|ul)\b[^>]*>", re.I
 )
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8}\d{0,2});", re.I)
+# The last one may be cut: an export that parts its columns with `;` cuts texts inside `&gt;`.
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8}\d{0,2});|&(?:amp|gt|lt|quot|nbsp|#39)$", re.I)
 _LINE_END = re.compile(r"<br\s*/?>|</(?:p|div|li|h[1-6]|blockquote|pre|ul|ol)>", re.I)
 _SPACES = re.compile(r"[ \t\u00a0\u202f]+")
 _AROUND_LINES = re.compile(r" *\n *")

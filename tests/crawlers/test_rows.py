@@ -56,7 +56,7 @@ def test_sizes_add_up_to_the_stream_whatever_happens_to_it(rows, data):
         content[place : place + 1] = data.draw(st.sampled_from([b"", b'"', b"\n", b";", b"\xff"]))
         if not content:
             return
-    content += b"row;fin;fin\r\n"
+    content += b"\nrow;fin;fin\r\n"
     found = read(bytes(content))
     assert sum(row.size for row in found) == len(content)
     assert found[-1].values[-1] == "fin"

@@ -53,10 +53,9 @@ def sentences(rows: Sequence[ProposalRow], view: View) -> list[Sentence]:
         )
     discussed = max(shown, key=lambda row: row.voices)
     if discussed.proposal.id not in told:
-        told[discussed.proposal.id] = (
-            f"{_title(discussed)} est la plus discutée ({_number(rounded(discussed.voices))} voix){THIN}; elle"
-            f" est approuvée par **{_percent(discussed.corrected.share)}** {AMONG[view.weighting]} {_between(discussed.corrected)}."
-        )
+        voices = _number(rounded(discussed.voices))
+        opening = f"est la plus discutée ({voices} voix){THIN}; elle {APPROVED}"
+        told[discussed.proposal.id] = _approved(discussed, opening, view)
     return [Sentence(text, proposal) for proposal, text in told.items()]
 
 

@@ -1,0 +1,216 @@
+"""What surrounds every page: masthead, top bar, written states, footer. A page is a function of what stands `Here`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import bar, cells, french
+from dashboard.addresses import PAGES, address
+from dashboard.desk import Desk
+from dashboard.memory import Memory
+from dashboard.palette import Palette, palette
+from dashboard.provenance import Provenance, footer, is_simulated
+from dashboard.style import sheet
+from dashboard.view import Choice, read
+from index.engine import Engine
+from index.opening import open_engine
+from measures.evidence import read_proposals
+from measures.popularity import Confusion
+from measures.quality import SourceHealth, confusion_from, health
+from measures.window import View
+from polyphonie.errors import ConfigurationError, EngineUnreachable, PolyphonieError
+from polyphonie.records import Proposal
+from polyphonie.settings import Settings, load
+
+ROOM = Path(__file__).parent
+QUALITY = ROOM.parent / "nlp" / "quality" / "stance.json"
+
+
+@dataclass(frozen=True)
+class Here:
+    """Where a page stands: who looks, at what, and with what to read."""
+
+    settings: Settings
+    desk: Desk
+    choice: Choice
+    window: View
+    palette: Palette
+    proposals: Mapping[str, Proposal]
+    health: tuple[SourceHealth, ...]
+    confusion: Confusion | None
+    model: str
+
+    @property
+    def k(self) -> int:
+        return self.settings.privacy.k
+
+    @property
+    def reads_texts(self) -> bool:
+        """A campaign sees aggregates only."""
+        return self.settings.dashboard.tenant == "research"
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources of this view."""
+        return self.choice.sources or tuple(source.source for source in self.health)
+
+    @property
+    def simulated(self) -> bool:
+        return any(is_simulated(source) for source in self.sources)
+
+    def provenance(self, voices: float | None = None, posts: float | None = None) -> Provenance:
+        """Where the figures of this view come from."""
+        newest = max((each.last for each in self.health if each.source in self.sources and each.last), default=None)
+        last = date.fromordinal(self.window.until.toordinal() - 1)
+        return Provenance(self.sources, self.window.since, last, voices, posts, newest, self.model)
+
+
+Body = Callable[[Here], Provenance]
+
+
+def show(page: str, body: Body, *, needs_window: bool = True) -> None:
+    """Draw a page inside the frame. body: draws it, and returns the provenance of what it drew.
+
+    needs_window: the body has nothing to say about a period without any record.
+    """
+    chosen = palette(st.context.theme.type)
+    st.html(sheet(chosen))
+    st.html(f"<script>{(ROOM / 'keys.js').read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)
+    now = datetime.now(UTC)
+    try:
+        settings = load()
+    except ConfigurationError as error:
+        _masthead(page, Choice(), False)
+        st.html(cells.notice("La configuration ne peut pas être lue", escape(str(error)), "error"))
+        return
+    desk = Desk(_memory(), lambda: _engine(settings.model_dump_json(), settings), str(settings.home), now)
+    try:
+        here = _arrive(settings, desk, chosen, page)
+    except EngineUnreachable as error:
+        _masthead(page, read(dict(st.query_params))[0], False)
+        st.html(_silent(settings, error, desk, now))
+        return
+    if here is None:
+        return
+    stale = st.empty()
+    try:
+        provenance = here.provenance() if needs_window and not _has_records(here) else body(here)
+    except EngineUnreachable as error:
+        st.html(_silent(settings, error, desk, now))
+        provenance = here.provenance()
+    except PolyphonieError as error:
+        st.html(cells.notice("Cette vue ne peut pas être calculée", escape(str(error)), "error"))
+        provenance = here.provenance()
+    if desk.oldest is not None:
+        stale.html(_old(settings, desk))
+    st.html(footer(provenance, now, address("method", here.choice)))
+
+
+def _arrive(settings: Settings, desk: Desk, chosen: Palette, page: str) -> Here | None:
+    """Read what every page needs and draw what stands above it; None when there is nothing at all to show."""
+    found = tuple(desk.read("health", lambda engine: health(engine, desk.now)))
+    proposals = desk.read("proposals", read_proposals)
+    sources = [each.source for each in found]
+    sectors = sorted({each.sector for each in proposals.values() if each.sector})
+    choice, notices = read(dict(st.query_params), sources, sectors)
+    days = [moment.date() for each in found for moment in (each.first, each.last) if moment is not None]
+    extent = (min(days), max(days)) if days else None
+    window = choice.window(desk.now.date(), extent)
+    _masthead(page, choice, any(is_simulated(source) for source in choice.sources or sources))
+    if extent is None:
+        st.html(cells.notice("Aucune donnée pour l'instant", _how_to_begin(settings)))
+        return None
+    bar.draw(choice, window, sources, sectors)
+    for text in notices:
+        st.html(cells.notice("Une partie de l'adresse a été ignorée", escape(text)))
+    models = desk.read("models", _models)
+    return Here(settings, desk, choice, window, chosen, proposals, found, _confusion(), models)
+
+
+def _has_records(here: Here) -> bool:
+    """Whether this period can hold anything; else says when records exist and offers to see them."""
+    inside = [each for each in here.health if each.source in here.sources and each.first and each.last]
+    first = min((each.first.date() for each in inside if each.first), default=None)
+    last = max((each.last.date() for each in inside if each.last), default=None)
+    if first is None or last is None or (first < here.window.until and last >= here.window.since):
+        return True
+    shown = french.period(here.window.since, date.fromordinal(here.window.until.toordinal() - 1))
+    exist = french.period(first, last)
+    nothing(here, f"Aucune donnée {shown}", f"Les données de ces sources vont {exist}.")
+    return False
+
+
+def nothing(here: Here, title: str, text: str) -> None:
+    """A written empty state, with the button that shows the whole period."""
+    st.html(cells.notice(title, escape(text)))
+    if here.choice.period != "tout":
+        st.button("Voir toute la période", on_click=bar.show_everything, key="voir-tout", type="primary")
+
+
+def _masthead(page: str, choice: Choice, simulated: bool) -> None:
+    links = [
+        cells.link(address(name, choice), title, current=name == page, key="/" if name == "research" else "")
+        for name, (title, _) in PAGES.items()
+        if name != "proposal" or page == "proposal"
+    ]
+    mark = '<span class="po-simulated">données simulées</span>' if simulated else ""
+    wash = '<div class="po-behind" aria-hidden="true"></div>' if simulated else ""
+    home = f'<a class="po-name" data-soft href="{escape(address("overview", choice))}">Polyphonie</a>'
+    st.html(f'{wash}<header class="po-mast">{home}<nav aria-label="Pages">{"".join(links)}</nav>{mark}</header>')
+
+
+def _silent(settings: Settings, error: EngineUnreachable, desk: Desk, now: datetime) -> str:
+    since = desk.memory.down_since or now
+    text = (
+        f"L'index à l'adresse <code>{escape(_place(settings))}</code> ne répond pas depuis le "
+        f"{escape(french.instant(since))}. Aucune vue n'en a été gardée depuis le démarrage. "
+        f"Vérifiez qu'il est démarré, puis rechargez la page.<br><small>{escape(str(error))}</small>"
+    )
+    return cells.notice("L'index ne répond pas", text, "error")
+
+
+def _old(settings: Settings, desk: Desk) -> str:
+    if desk.oldest is None or desk.oldest.down_since is None:
+        return ""
+    text = (
+        f"L'index à l'adresse <code>{escape(_place(settings))}</code> ne répond pas depuis le "
+        f"{escape(french.instant(desk.oldest.down_since))}. Ceci est la dernière vue connue, "
+        f"lue le {escape(french.instant(desk.oldest.at))}."
+    )
+    return cells.notice("Vue ancienne", text, "stale")
+
+
+def _place(settings: Settings) -> str:
+    return settings.elasticsearch.url if settings.engine == "elasticsearch" else str(settings.index_path)
+
+
+def _how_to_begin(settings: Settings) -> str:
+    return (
+        f"Rien n'a encore été indexé dans <code>{escape(str(settings.home))}</code>.<br>"
+        "Pour importer un export : <code>polyphonie import FICHIER</code>, puis <code>polyphonie enrich</code> et "
+        "<code>polyphonie measure</code>.<br>Pour essayer avec des données simulées : <code>polyphonie demo</code>."
+    )
+
+
+def _models(engine: Engine) -> str:
+    answer = engine.aggregate("positions", {"models": {"terms": {"field": "model", "size": 5}}})
+    return ", ".join(bucket["key"] for bucket in answer["models"]["buckets"] if bucket["key"])
+
+
+@st.cache_resource
+def _memory() -> Memory:
+    return Memory()
+
+
+@st.cache_resource(show_spinner=False)
+def _engine(_key: str, _settings: Settings) -> Engine:
+    return open_engine(_settings)
+
+
+@st.cache_resource(show_spinner=False)
+def _confusion() -> Confusion | None:
+    return confusion_from(QUALITY) if QUALITY.exists() else None

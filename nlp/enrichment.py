@@ -5,6 +5,7 @@ A content is a fold, with what it answers: "Non merci" under two different messa
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -35,7 +36,8 @@ READ_LANGUAGES = frozenset({"fr", "und"})
 
 
 class Embedder(Protocol):
-    version: str
+    @property
+    def version(self) -> str: ...
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
@@ -68,6 +70,7 @@ class Enricher:
     topics: Topics | None
     voice: Callable[[str, str, int], str]
     recall: Callable[[Sequence[str]], Mapping[str, str]]
+    match_from: float
     abstain_below: float
     statements: dict[str, str] = field(default_factory=dict)
     _embedded: dict[str, NDArray[np.float32]] = field(default_factory=dict)
@@ -97,6 +100,12 @@ class Enricher:
             self.topics.discover(texts, self._encode(texts), max(post.at for post in french).date())
         return len(self.topics.describe())
 
+    @cached_property
+    def _reader(self) -> str:
+        """Name of all that reads: another model, threshold or catalogue reads again."""
+        wordings = [proposal.model_dump_json() for proposal in self.matcher.proposals]
+        return record_id(self.stance.version, self.matcher.version, self.match_from, *wordings)
+
     def _understand(self, posts: Mapping[str, Post], declared: Mapping[str, str]) -> dict[str, Verdict]:
         """The verdict of each post that has words, by post."""
         if not posts:
@@ -104,13 +113,7 @@ class Enricher:
         folds = dict(zip(posts, self.folds.fold(list(posts.values())), strict=True))
         parents = self._parents(posts)
         contents = {
-            post: record_id(
-                folds[post],
-                normalise(parents.get(post, "")),
-                declared.get(post, ""),
-                self.stance.version,
-                self.matcher.version,
-            )
+            post: record_id(folds[post], normalise(parents.get(post, "")), declared.get(post, ""), self._reader)
             for post in posts
         }
         known = self.verdicts.known(set(contents.values()))
@@ -137,7 +140,7 @@ class Enricher:
         french = [row for row, lang in enumerate(languages) if lang in READ_LANGUAGES]
         embeddings = self._encode([texts[row] for row in french])
         above = [parents.get(posts[row].id) for row in french]
-        matches = self.matcher.match([texts[row] for row in french], embeddings, parents=above)
+        matches = self.matcher.match([texts[row] for row in french], embeddings, above, self.match_from)
         topics = self.topics.assign(embeddings) if self.topics else [None] * len(french)
         wanted: list[tuple[int, str, float | None]] = []
         for row, found in zip(french, matches, strict=True):

@@ -12,13 +12,15 @@ from typing import Annotated, Any
 
 import typer
 import yaml
-from measures.quality import confusion_from
 
 from crawlers.bluesky import parse as bluesky
+from crawlers.bluesky.payload import Event
 from crawlers.decidim import parse as decidim
 from crawlers.decidim import payload as decidim_payload
 from crawlers.mastodon import parse as mastodon
+from crawlers.mastodon.payload import Status
 from measures.overview import overview
+from measures.quality import confusion_from
 from measures.window import View
 from polyphonie import settings as configuration
 from polyphonie.cli.dashboard import serve
@@ -28,6 +30,7 @@ from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
 from polyphonie.errors import ConfigurationError, PayloadError
 from polyphonie.intake import proposal_slug
 from polyphonie.native import Native, NativePost
+from polyphonie.records import Envelope
 from polyphonie.spool import Arrival, Refusal
 from simulator.world import Emission, World
 
@@ -100,7 +103,8 @@ def _listen(work: Workspace, world: World, posts: int) -> Counter[str]:
     emissions = world.payloads()
     with progress("listen", posts) as advance:
         while batch := list(islice(emissions, BATCH)):
-            envelopes, refusals = [], []
+            envelopes: list[Envelope] = []
+            refusals: list[Refusal] = []
             for emission in batch:
                 try:
                     natives = list(_parse(emission))
@@ -120,9 +124,9 @@ def _parse(emission: Emission) -> Iterator[Native]:
     """What the platform's own parser makes of a payload, marked as simulated."""
     match emission.source:
         case "mastodon":
-            natives = mastodon.parse(emission.payload)
+            natives = mastodon.parse(Status.read(emission.payload))
         case "bluesky":
-            natives = bluesky.parse(emission.payload)
+            natives = bluesky.parse(Event.read(emission.payload))
         case "decidim":
             natives = decidim.parse(decidim_payload.read(emission.payload))
     for native in natives:

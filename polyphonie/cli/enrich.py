@@ -7,20 +7,21 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from nlp.matching import Matcher
-from nlp.topics import Topics
 
 from index import documents
+from index.archive import Archived
 from index.engine import Collection, Document
 from nlp.embeddings import load_embedder
 from nlp.enrichment import Enricher, Understood
 from nlp.folding import FoldStore
+from nlp.matching import Matcher
 from nlp.stance import load_stance
+from nlp.topics import Topics
 from nlp.verdicts import VerdictStore
 from polyphonie.cli.erasing import erase
 from polyphonie.cli.measure import measure_all
 from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
-from polyphonie.records import Proposal, Record
+from polyphonie.records import Proposal
 from polyphonie.spool import Refusal
 
 TOPIC_SAMPLE = 8_000  # waiting posts among which the first topics are sought
@@ -57,7 +58,7 @@ def enrich_all(work: Workspace) -> Counter[str]:
         return counts
     catalogue = work.catalogue
     enricher = open_enricher(work, catalogue)
-    write(work, "proposals", [documents.proposal_document(proposal) for proposal in catalogue])
+    follow(work, catalogue)
     discover_first_topics(work, enricher)
     with progress("enrich", waiting) as advance:
         while envelopes := work.spool.claim(work.settings.nlp.batch_size):
@@ -66,6 +67,14 @@ def enrich_all(work: Workspace) -> Counter[str]:
     if enricher.topics is not None:
         write(work, "topics", [documents.topic_document(topic) for topic in enricher.topics.describe()])
     return counts
+
+
+def follow(work: Workspace, catalogue: Sequence[Proposal]) -> None:
+    """Index and archive the proposals of the catalogue that are new or reworded."""
+    known = known_proposals(work, {proposal.id for proposal in catalogue})
+    changed = [proposal for proposal in catalogue if known.get(proposal.id) != proposal]
+    work.archive.append(changed)
+    write(work, "proposals", [documents.proposal_document(proposal) for proposal in changed])
 
 
 def open_enricher(work: Workspace, catalogue: Sequence[Proposal]) -> Enricher:
@@ -78,11 +87,12 @@ def open_enricher(work: Workspace, catalogue: Sequence[Proposal]) -> Enricher:
         folds=FoldStore(work.settings.home / "nlp" / "folds.sqlite"),
         verdicts=VerdictStore(work.settings.home / "nlp" / "verdicts.sqlite"),
         embedder=embedder,
-        matcher=Matcher(catalogue, embedder, threshold=nlp.match_threshold),
+        matcher=Matcher(catalogue, embedder),
         stance=load_stance(nlp.stance_model, nlp.stance_backend, work.settings.models_path, threads),
         topics=Topics.load(work.settings.home / "nlp" / "topics") if nlp.topics else None,
         voice=work.keys.voice,
         recall=lambda ids: {found: post["text"] for found, post in work.engine.get("posts", ids).items()},
+        match_from=nlp.match_threshold,
         abstain_below=nlp.abstain_below,
         statements=known | {proposal.id: proposal.statement for proposal in catalogue},
     )
@@ -100,7 +110,7 @@ def store(work: Workspace, understood: Sequence[Understood]) -> Counter[str]:
     proposals = {answer.proposal.id: answer.proposal for answer in understood if answer.proposal}
     posts = [answer.post for answer in understood if answer.post]
     positions = [(position, answer.post) for answer in understood for position in answer.positions]
-    records: list[Record] = [*proposals.values(), *posts, *(position for position, _ in positions)]
+    records: list[Archived] = [*proposals.values(), *posts, *(position for position, _ in positions)]
     gone = [answer.deletion for answer in understood if answer.deletion]
     work.archive.append(records)
     sectors = proposals | known_proposals(work, {position.proposal for position, _ in positions} - proposals.keys())

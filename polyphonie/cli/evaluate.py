@@ -1,12 +1,15 @@
 """`polyphonie evaluate`: what the stance model is worth, on anyone's labelled file or on what authors declared."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
-from measures.quality import live_confusion
 
+from measures.popularity import Confusion
+from measures.quality import agreement, live_confusion
 from nlp.evaluation import Scores, evaluate, read_rows
 from nlp.stance import load_stance
 from polyphonie.cli.workspace import AsJson, Home, Workspace, console, say
@@ -52,10 +55,17 @@ def _on_file(work: Workspace, path: Path) -> dict[str, Any]:
 
 
 def _live(work: Workspace) -> dict[str, Any]:
-    found = live_confusion(work.engine)
-    if not found:
+    by_source = live_confusion(work.engine)
+    if not by_source:
         raise InputError("nothing declared was indexed yet; import a consultation, or give a file with --on")
-    return found
+    pooled = Confusion(np.sum([found.counts for found in by_source.values()], axis=0), "declared")
+    return {
+        **asdict(agreement(pooled)),
+        "confusion": pooled.counts.astype(int).tolist(),
+        "by_source": {source: asdict(agreement(found)) for source, found in by_source.items()},
+        "on": "what authors declared",
+        "model": work.settings.nlp.stance_model,
+    }
 
 
 def _answer(scores: Scores, model: str) -> dict[str, Any]:

@@ -72,7 +72,8 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
 def _admitted(
     work: Workspace, rows: list[Row], file: str, received_at: datetime
 ) -> tuple[list[Envelope], list[Refusal]]:
-    envelopes, refusals = [], []
+    envelopes: list[Envelope] = []
+    refusals: list[Refusal] = []
     for row in rows:
         reason = row.reason if row.outcome == "quarantined" else ""
         try:

@@ -1,8 +1,8 @@
 """`polyphonie index`: remake the index from the archive, or say what it holds."""
 
 import typer
-from index.rebuild import rebuild
 
+from index.rebuild import rebuild
 from polyphonie.cli.measure import measure_all
 from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
 
@@ -17,9 +17,9 @@ def rebuild_command(as_json: AsJson = False, home: Home = None) -> None:
     """
     with Workspace(home) as work, work.alone("enrich"):
         with progress("rebuild") as advance:
-            counts = rebuild(work.engine, work.archive, progress=advance)
-        measure_all(work)
-    say(dict(counts), as_json, " · ".join(f"{number:,} {name}" for name, number in counts.items()))
+            counts = rebuild(work.engine, work.archive, progress=lambda done: advance(0, completed=done))
+        measure_all(work, everything=True)
+    say({**counts}, as_json, " · ".join(f"{number:,} {name}" for name, number in counts.items()))
 
 
 @index.command("stats")

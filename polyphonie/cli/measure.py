@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
-from index.rebuild import expire
 
+from index.retention import expire
 from measures.tallies import Measured, measure
 from nlp.folding import FoldStore
 from nlp.verdicts import VerdictStore
@@ -72,4 +72,4 @@ def expire_old(work: Workspace, now: datetime) -> dict[str, int]:
     waiting = work.spool.oldest_waiting_epoch()
     last = current if waiting is None else min(current, waiting)
     work.spool.close_epochs(last)
-    return {"expired": gone, "epochs_closed": len(work.keys.close(last))}
+    return {"expired": sum(gone.values()), "epochs_closed": len(work.keys.close(last))}

@@ -1,5 +1,7 @@
 """`polyphonie status`: what waits, what is indexed, how old it is."""
 
+from typing import Any
+
 from polyphonie.cli.workspace import AsJson, Home, Workspace, say
 
 
@@ -10,17 +12,18 @@ def status_command(as_json: AsJson = False, home: Home = None) -> None:
     """
     with Workspace(home) as work:
         stats = work.engine.stats()
-        ages = work.engine.aggregate("positions", {"last": {"max": {"field": "at"}}})["last"] if stats else {}
-        answer = {
+        ages = work.engine.aggregate("positions", {"last": {"max": {"field": "at"}}})["last"]
+        spool: dict[str, int] = work.spool.counts()
+        indexed = {name: found["documents"] for name, found in stats["collections"].items()}
+        answer: dict[str, Any] = {
             "home": str(work.settings.home),
             "engine": work.settings.engine,
-            "spool": work.spool.counts(),
-            "index": {name: found["documents"] for name, found in stats["collections"].items()},
+            "spool": spool,
+            "index": indexed,
             "open_epochs": work.keys.open_epochs(),
             "last_position": ages.get("value_as_string"),
             "sources": work.spool.sources(),
         }
-    spool, indexed = answer["spool"], answer["index"]
     words = [
         f"home      {answer['home']} ({answer['engine']})",
         "spool     " + " · ".join(f"{spool[state]:,} {state}" for state in ("todo", "doing", "done", "quarantine")),

@@ -183,6 +183,8 @@ def _single(path: Path, mapping: mappings.Mapping | None) -> tuple[Format, tuple
 
 def _decidim_members(path: Path) -> tuple[Table, ...]:
     with zipfile.ZipFile(path) as archive:
+        if "xl/workbook.xml" in archive.namelist():
+            raise InputError(f"{path}: a spreadsheet; save it as CSV")
         members = [info for info in archive.infolist() if info.filename.endswith(".csv") and info.file_size]
     if any(info.flag_bits & 1 for info in members):
         raise InputError(f"{path}: a zip with a password; unzip it first")

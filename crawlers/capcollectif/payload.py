@@ -14,6 +14,7 @@ from polyphonie.errors import PayloadError
 PARIS = ZoneInfo("Europe/Paris")  # checked against the clock inside the identifiers: see README.md
 DATE = "%d/%m/%Y %H:%M"
 _IDENTIFIER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_VOTE_COLUMNS = ("id", "related_id", "author_id", "value", "createdAt")
 _AUTHOR = re.compile(r"[A-Za-z0-9+/=_-]{4,}")
 
 
@@ -118,17 +119,17 @@ def _argument(row: Mapping[str, str]) -> Argument:
 
 
 def _vote(row: Mapping[str, str]) -> Vote:
-    cells, _ = mend(row, "contributions_votes_", body="")
+    cells = {name: row.get(f"contributions_votes_{name}", "") for name in _VOTE_COLUMNS}
     proposal = _identifier(cells, "related_id")
-    if not cells.get("id", ""):
+    if not cells["id"]:
         raise PayloadError("a vote without an identifier")
     return Vote.read(
         {
             "id": cells["id"],
             "proposal": proposal,
             "author": _author(cells),
-            "value": cells.get("value", ""),
-            "created_at": instant(cells.get("createdAt", ""), DATE, PARIS),
+            "value": cells["value"],
+            "created_at": instant(cells["createdAt"], DATE, PARIS),
         }
     )
 

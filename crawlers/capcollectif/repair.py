@@ -22,21 +22,21 @@ _PARIS = ZoneInfo("Europe/Paris")
 def mend(row: Mapping[str, str], prefix: str, body: str) -> tuple[dict[str, str], tuple[str, ...]]:
     """Cells of the columns that begin with `prefix` (taken off), each in its place, and what was mended.
 
-    body: the column of the text, without prefix; empty where the type has none.
+    body: the column of the text, without prefix.
     Raises PayloadError where the place of a cell cannot be told.
     """
     cells = {column.removeprefix(prefix): value for column, value in row.items() if column.startswith(prefix)}
     repairs: list[str] = []
-    if body and cells.get("updatedAt", "").startswith(("http://", "https://")):
+    if cells.get("updatedAt", "").startswith(("http://", "https://")):
         cells = _unshifted(cells, body)
         repairs.append("shifted by one column")
     text = cells.get(body, "")
     if _SWALLOWED.search(text):
         raise PayloadError("the text swallowed the columns that follow it")
-    if body and _SEPARATORS.search(text):
+    if _SEPARATORS.search(text):
         cells[body] = _SEPARATORS.sub(" ", text)
         repairs.append("separators inside the text")
-    if body and not repairs and _DATE.fullmatch(cells.get("createdAt", "")) and cells.get("published", "") == "":
+    if not repairs and _DATE.fullmatch(cells.get("createdAt", "")) and cells.get("published", "") == "":
         repairs.append("cut short after its date")
     return cells, tuple(repairs)
 

@@ -6,7 +6,9 @@ import tracemalloc
 import zipfile
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from crawlers.files import detect, read, reread
 from polyphonie.errors import InputError
@@ -74,6 +76,13 @@ def zipped(**members):
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(f"hote-open-data-{name}.csv", content)
+    return buffer.getvalue()
+
+
+def workbook():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
     return buffer.getvalue()
 
 
@@ -160,6 +169,24 @@ def test_a_cut_row_of_cap_collectif_is_repaired_and_swallows_nothing(given):
     assert post.text == "Oui ;"
 
 
+@hypothesis.given(st.data())
+@hypothesis.settings(max_examples=60, deadline=None)
+def test_a_row_cut_anywhere_loses_no_other(tmp_path_factory, data):
+    lines = [opinion(), vote(1), argument(2), vote(2), argument(3, "Non."), argument(4), vote(3)]
+    hurt = data.draw(st.integers(0, len(lines) - 1))
+    kept = data.draw(st.integers(1, len(lines[hurt]) - 3))
+    path = tmp_path_factory.getbasetemp() / "cut.csv"
+
+    def natives(rows):
+        path.write_text(HEADER + "".join(rows), encoding="utf-8", newline="")
+        return [native for row in read(path) for native in row.natives]
+
+    whole = natives(lines)
+    cut = natives([*lines[:hurt], lines[hurt][:kept] + "\r\n", *lines[hurt + 1 :]])
+    assert [native for native in whole if native is not whole[hurt] and native not in cut] == []
+    assert len(cut) in (len(whole) - 1, len(whole))  # the cut one is quarantined, or repaired
+
+
 def test_a_cut_last_line(given):
     path, _ = given("capcollectif", CAPCOLLECTIF.encode()[:-60])
     rows = list(read(path))
@@ -185,6 +212,7 @@ def test_a_byte_order_mark_and_blank_lines(given):
         (b"", "empty file"),
         (ZIP[:-200], "a damaged zip; download it again"),
         (zipped(users=USERS), "a zip without proposals or comments of Decidim"),
+        (workbook(), "a spreadsheet; save it as CSV"),
         (CAPCOLLECTIF.encode("utf-16"), "encoded in UTF-16; save it again as UTF-8"),
         (b"date;texte\n1;2\n", r"\(columns: date, texte\); write a mapping of its columns .* --mapping"),
         (b"\x00\x01\x02\x03", "write a mapping"),

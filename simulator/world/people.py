@@ -13,7 +13,7 @@ Register = Literal["careful", "casual", "furious"]
 PLATFORMS: tuple[tuple[Platform, float], ...] = (("mastodon", 0.45), ("bluesky", 0.45), ("decidim", 0.10))
 SERVERS = ("agora.example", "garrigue.example", "estran.example", "lavoir.example", "beffroi.example")
 BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
-POWER = 0.8  # the author of rank r writes r**-0.8 as much as the first
+POWER, SHIFT = 0.8, 8  # the author of rank r writes in proportion to (r + 8)**-0.8 (Zipf and Mandelbrot)
 
 _GIVEN = (
     "Camille Nadia Hugo Inès Yann Léa Karim Élise Bastien Maud Thibault Aïcha Rémi Solène Mehdi Clara Gaël Fatou Loïc "
@@ -71,7 +71,7 @@ def populate(society: Society, number: int, rng: Random) -> People:
         authors.append(_author(index, platform, society, taken, rng))
     ranked = {platform: [author for author in authors if author.platform == platform] for platform in platforms}
     cumulative = {
-        platform: list(accumulate((rank + 1) ** -POWER for rank in range(len(group))))
+        platform: list(accumulate((rank + SHIFT) ** -POWER for rank in range(len(group))))
         for platform, group in ranked.items()
     }
     return People(tuple(authors), ranked, cumulative)

@@ -25,7 +25,7 @@ UNCLEAR, IRONIC = 0.14, 0.068
 SHORT_REPLY = {"mastodon": 0.2, "bluesky": 0.45, "decidim": 0.3}  # Mastodon does not tell strangers what is answered
 LANGUAGES = {"en": 0.4, "es": 0.2, "ca": 0.1, "oc": 0.1, "de": 0.2}
 EDITED, DELETED = 0.012, 0.008
-POOL, TRIES = 150, 8
+POOL, TRIES = 150, 10
 SIDES = (Stance.FAVOUR, Stance.AGAINST)
 
 
@@ -113,7 +113,7 @@ class _Writer:
         self.decidim = DECIDIM / (consulted / sum(interest) * (1 - ELSEWHERE - FOREIGN))
         self.consulted = {index for index, p in enumerate(proposals) if p.id in self.society.consulted}
         # So many campaigns a proposal that a copied text has some fifteen copies in a world of usual size.
-        self.campaigns = min(max(self.number // 1_700, 4), 60)
+        self.campaigns = min(max(self.number // 3_400, 2), 60)
 
     def next(self, at: int, subject: int) -> Message:
         rng = self.rng
@@ -179,13 +179,11 @@ class _Writer:
         return message
 
     def _copy(self, at: int, author: Author, subject: int) -> Message:
+        """The text of the campaign that runs on the author's side at that time."""
         place = (at - self.since) / (DAYS * 24 * HOUR_US) * self.campaigns + self.rng.uniform(-0.5, 0.5)
-        campaign = subject * self.campaigns + min(max(int(place), 0), self.campaigns - 1)
-        side = SIDES[Random(f"side {self.number} {campaign}").random() < 0.45]
-        for _ in range(TRIES):
-            if self._side(author, subject, at) is side:
-                break
-            author = self.people.draw(author.platform, self.rng)
+        period = subject * self.campaigns + min(max(int(place), 0), self.campaigns - 1)
+        side = self._side(author, subject, at)
+        campaign = 2 * period + SIDES.index(side)
         return Message(self.written, at, author, Kind.POST, subject, side, campaign=campaign)
 
     def _target(self, author: Author, subject: int, at: int, stance: Stance | None) -> Message | None:
@@ -194,16 +192,18 @@ class _Writer:
         hears = society.hears[author.community]
         if stance is None:  # answers reach further than applause
             hears = tuple((heard + size) / 2 for heard, size in zip(hears, society.sizes, strict=True))
-        pool = self.pools[author.platform, subject, rng.choices(range(len(hears)), hears)[0]]
         found = None
-        for _ in range(TRIES if pool else 0):
+        for community in rng.choices(range(len(hears)), hears, k=TRIES):
+            pool = self.pools[author.platform, subject, community]
+            if not pool:
+                continue
             candidate = pool[-1 - int(len(pool) * rng.random() ** 2)]
             # Few repeat what they do not approve.
             agreed = stance is None or candidate.stance is stance or rng.random() < 0.03
             if candidate.author is author or candidate.at >= at or not agreed:
                 continue
             # What is repeated already is seen more, hence repeated more.
-            if stance is None or rng.random() < 0.2 + 0.2 * candidate.reposts:
+            if stance is None or rng.random() < 0.1 + 0.35 * candidate.reposts:
                 return candidate
             found = found or candidate
         return found

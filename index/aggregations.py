@@ -2,7 +2,8 @@
 
 terms, date_histogram, histogram, range, filter, composite, cardinality, stats, sum, avg, min, max, value_count,
 percentiles, top_hits, nested at will under those that make buckets. Anything else is a QueryError on both engines,
-so that what works on a laptop works on a cluster. Answers have Elasticsearch's shape, without what only one engine
+so that what works on a laptop works on a cluster. In a top_hits, documents without the field of the sort come first
+(tantivy knows no other way). Answers have Elasticsearch's shape, without what only one engine
 can say: doc_count_error_upper_bound, value_as_string, scores, index names, sort values.
 """
 
@@ -20,8 +21,10 @@ from polyphonie.errors import QueryError
 Aggregations = Mapping[str, Any]
 Answer = dict[str, Any]
 
+MAX_TOP_HITS = 100  # Elasticsearch refuses more
+
 _NUMBERS = (Kind.INTEGER, Kind.FLOAT)
-_GROUPABLE = (Kind.KEYWORD, Kind.KEYWORDS, Kind.BOOLEAN, Kind.INTEGER, Kind.FLOAT)
+_GROUPABLE = (Kind.KEYWORD, Kind.KEYWORDS, Kind.BOOLEAN, Kind.INTEGER)
 _HISTOGRAM = {"field", "offset", "min_doc_count", "extended_bounds", "hard_bounds"}
 
 # Aggregation -> the options it takes, and the kinds of field it works on.
@@ -32,13 +35,13 @@ _ACCEPTED: dict[str, tuple[set[str], tuple[Kind, ...]]] = {
     "range": ({"field", "ranges"}, _NUMBERS),
     "filter": ({"term", "terms", "range", "bool", "match_all"}, ()),
     "composite": ({"size", "sources", "after"}, ()),
-    "cardinality": ({"field"}, (*_GROUPABLE, Kind.DATE)),
+    "cardinality": ({"field"}, (*_GROUPABLE, Kind.FLOAT, Kind.DATE)),
     "stats": ({"field"}, _NUMBERS),
     "sum": ({"field"}, _NUMBERS),
     "avg": ({"field"}, _NUMBERS),
     "min": ({"field"}, (*_NUMBERS, Kind.DATE)),
     "max": ({"field"}, (*_NUMBERS, Kind.DATE)),
-    "value_count": ({"field"}, (*_GROUPABLE, Kind.DATE)),
+    "value_count": ({"field"}, (*_GROUPABLE, Kind.FLOAT, Kind.DATE)),
     "percentiles": ({"field", "percents"}, _NUMBERS),
     "top_hits": ({"size", "from", "sort", "_source"}, ()),
 }
@@ -73,6 +76,8 @@ def check(collection: Collection, aggs: Aggregations) -> None:
         if kind == "filter":
             filter_node(collection, options)
         if kind == "top_hits":
+            if options.get("size", 3) + options.get("from", 0) > MAX_TOP_HITS:
+                raise QueryError(f"agrégation « {name} » : au plus {MAX_TOP_HITS} documents par groupe")
             for field, _ in sort_of(options):
                 _check_field(collection, name, "sort", field, (*_NUMBERS, Kind.DATE, Kind.BOOLEAN))
         if under and kind not in (*_BUCKETS, "filter"):

@@ -91,6 +91,7 @@ def _to_aggregation(collection: Collection, spec: Mapping[str, Any]) -> dict[str
     if kind == "filter":
         made = to_query(filter_node(collection, options), collection)
     elif kind == "top_hits":
-        sort = [{field: direction} for field, direction in [*sort_of(options), (ORDER, "desc")]]
+        pairs = [*sort_of(options), (ORDER, "desc")]
+        sort = [{field: {"order": direction, "missing": "_first"}} for field, direction in pairs]
         made = {"size": 3} | dict(options) | {"sort": sort, "_source": options.get("_source", True)}
     return {kind: made} | ({"aggs": to_aggregations(collection, under)} if under else {})

@@ -150,7 +150,7 @@ def _after(collection: Collection, options: Mapping[str, Any]) -> dict[str, str]
             written[name] = "null"
         elif kind == "date_histogram":
             written[name] = f"dt:{int(value) * 1_000_000}"
-        elif kind == "histogram" or field_kind is Kind.FLOAT:
+        elif kind == "histogram":
             written[name] = f"f64:{float(value)}"
         elif field_kind is Kind.BOOLEAN:
             written[name] = f"bool:{str(value).lower()}"
@@ -183,8 +183,8 @@ def to_text(node: Node, collection: Collection) -> str:
         case OneOf(field, values):
             return _group(f"{field}:{_quoted(value)}" for value in values) if values else _NOTHING
         case Range(field, low, high, closed):
-            start = "*" if low is None else _quoted(low)
-            end = "*" if high is None else _quoted(high)
+            start = "*" if low is None else _bound(low)
+            end = "*" if high is None else _bound(high)
             return f"{field}:[{start} TO {end}{']' if closed or high is None else '}'}"
         case Not(inner):
             return f"(+* -{to_text(inner, collection)})"
@@ -207,12 +207,11 @@ def _group(alternatives: Any) -> str:
     return "(" + " OR ".join(alternatives) + ")"
 
 
-def _quoted(value: Scalar | datetime) -> str:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return str(value) if value >= 0 else f'"{value}"'
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+def _bound(bound: datetime | int | float) -> str:
+    return bound.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(bound, datetime) else str(bound)
+
+
+def _quoted(value: Scalar) -> str:
+    written = str(value).lower() if isinstance(value, bool) else str(value)
+    escaped = written.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -339,5 +339,5 @@ def test_an_engine_that_does_not_answer_is_named(tmp_path: Path) -> None:
 
 
 def test_an_address_that_is_none_is_a_wrong_setting() -> None:
-    with pytest.raises(ConfigurationError, match="elasticsearch.url"):
+    with pytest.raises(ConfigurationError, match=r"elasticsearch\.url"):
         ElasticEngine("nowhere", "x")

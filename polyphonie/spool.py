@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS items (
     state TEXT NOT NULL CHECK (state IN ('todo', 'doing', 'done', 'quarantine')),
     payload BLOB,
     digest BLOB NOT NULL,
+    first_seen TEXT,
     author TEXT,
     epoch INTEGER NOT NULL
 );
@@ -49,8 +50,8 @@ CREATE TABLE IF NOT EXISTS quarantine (
 CREATE TABLE IF NOT EXISTS tombstones (id TEXT PRIMARY KEY, at TEXT NOT NULL);
 """
 
-# What a second import of the same file may change without anything having changed.
-_VOLATILE = {"received_at": True, "at": True}
+# What may differ in a message that comes again without its author having changed anything.
+_VOLATILE = {"received_at": True, "at": True, "reach": True}
 
 
 @dataclass(frozen=True)
@@ -229,18 +230,32 @@ def _put_one(sql: sqlite3.Connection, envelope: Envelope) -> int:
         sql.execute("DELETE FROM items WHERE id = ? AND state != 'doing'", (envelope.deletion.id,))
     elif sql.execute("SELECT 1 FROM tombstones WHERE id = ?", (envelope.id,)).fetchone():
         return 0  # gone before it came: messages may overtake each other
+    digest = _digest(envelope)
+    known = sql.execute("SELECT digest, first_seen FROM items WHERE id = ?", (envelope.id,)).fetchone()
+    if known and known[0] == digest:
+        return 0
+    if known and known[1] and envelope.post:
+        # An edit does not make a message younger.
+        received_at, at = json.loads(known[1])
+        post = envelope.post.model_copy(
+            update={"received_at": datetime.fromisoformat(received_at), "at": datetime.fromisoformat(at)}
+        )
+        envelope = envelope.model_copy(update={"post": post})
+    seen = json.dumps([envelope.post.received_at.isoformat(), envelope.post.at.isoformat()]) if envelope.post else None
     row = (
         envelope.id,
         envelope.source,
         zlib.compress(envelope.model_dump_json(exclude_defaults=True).encode(), 1),
-        _digest(envelope),
+        digest,
+        seen,
         envelope.author,
         envelope.epoch,
     )
     return sql.execute(
-        "INSERT INTO items (id, source, state, payload, digest, author, epoch) VALUES (?, ?, 'todo', ?, ?, ?, ?) "
+        "INSERT INTO items (id, source, state, payload, digest, first_seen, author, epoch) "
+        "VALUES (?, ?, 'todo', ?, ?, ?, ?, ?) "
         "ON CONFLICT (id) DO UPDATE SET state = 'todo', payload = excluded.payload, digest = excluded.digest, "
-        "author = excluded.author, epoch = excluded.epoch WHERE items.digest != excluded.digest",
+        "author = excluded.author, epoch = excluded.epoch",
         row,
     ).rowcount
 

@@ -17,7 +17,7 @@ _PROPOSAL_PAGE = re.compile(r"/proposals/(\d+)")
 
 
 class Proposal(Payload):
-    """A proposal. `gone`: withdrawn by its authors, hidden or rejected."""
+    """A proposal. `gone`: withdrawn by its authors or hidden. A rejected one is still public, and still debated."""
 
     id: str
     site: str  # host of the platform: ids are counted on each anew
@@ -63,7 +63,7 @@ def read(row: Mapping[str, str]) -> Proposal | Comment:
 def _proposal(row: Mapping[str, str]) -> Proposal:
     state = row.get("state", "").strip().casefold()
     title = _translated(row, "title")
-    gone = state in {"withdrawn", "rejected", "hidden"} or row.get("withdrawn", "").casefold() == "true"
+    gone = state in {"withdrawn", "hidden"} or row.get("withdrawn", "").casefold() == "true"
     if not title and not gone:
         raise PayloadError("a proposal without a title")
     return Proposal(

@@ -53,7 +53,7 @@ def test_a_proposal():
     assert native.created_at == datetime(2024, 3, 1, 10, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("changed", [{"state": "withdrawn"}, {"state": "rejected"}, {"withdrawn": "true"}])
+@pytest.mark.parametrize("changed", [{"state": "withdrawn"}, {"state": "hidden"}, {"withdrawn": "true"}])
 def test_a_proposal_that_is_gone(changed):
     native = only(proposal(**changed))
     assert native == NativeDeletion(source="decidim", uri="jeparticipe.exemple.fr:proposal:7")

@@ -55,8 +55,11 @@ def test_what_comes_twice_waits_once(spool, border):
 def test_an_edit_waits_again(spool, border):
     spool.put(arrival(border, post(1)))
     spool.finish([envelope.id for envelope in spool.claim(1)])
-    assert spool.put(arrival(border, post(1, "Finalement non"))) == 1
-    assert spool.claim(1)[0].post.text == "Finalement non"
+    edited = Arrival("mastodon", [border.admit(post(1, "Finalement non"), NOW + timedelta(days=2))])
+    assert spool.put(edited) == 1
+    again = spool.claim(1)[0].post
+    assert again.text == "Finalement non"
+    assert again.at == again.received_at == NOW  # an edit does not make a message younger
 
 
 def test_what_a_dead_process_was_doing_is_done_again_in_order(tmp_path, border):

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +32,23 @@ class Backend:
     temperature: float = 1.0
 
 
+def batches(sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Row numbers from the shortest to the longest, at most BATCH together, the longest at most a quarter (and eight)
+    over the shortest: what is padded is computed too."""
+    batch: list[int] = []
+    for row in sorted(range(len(sizes)), key=lambda row: sizes[row]):
+        if batch and (len(batch) == BATCH or sizes[row] > 1.25 * sizes[batch[0]] + 8):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
 def by_length(sizes: Sequence[int], run: Callable[[list[int]], Logits]) -> Logits:
     """(n, 3) logits from `run(row numbers)`, called on batches of rows of similar size, put back in order."""
-    order = sorted(range(len(sizes)), key=lambda row: sizes[row])
     logits = np.zeros((len(sizes), 3), np.float32)
-    for first in range(0, len(order), BATCH):
-        rows = order[first : first + BATCH]
+    for rows in batches(sizes):
         logits[rows] = run(rows)
     return logits
 

@@ -43,7 +43,9 @@ def encode_pairs(tokenizer: Tokenizer, pairs: Sequence[Pair], limit: int = LIMIT
 
 
 def _ids(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
-    return [encoding.ids for encoding in tokenizer.encode_batch([clean(text) for text in texts], False, False)]
+    """Ids of each text; one that writes `</s>` in full cannot end its segment."""
+    encodings = tokenizer.encode_batch([clean(text) for text in texts], False, False)
+    return [[token for token in encoding.ids if token > END] for encoding in encodings]
 
 
 def _join(proposal: list[int], text: list[int], parent: list[int], limit: int) -> list[int]:

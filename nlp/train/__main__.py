@@ -61,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     for step in (second, third):
         step.add_argument("--corpus", type=Path, default=CORPUS)
         step.add_argument("--start", type=Path, required=True, help="checkpoint of the transfer")
-    second.add_argument("--epochs", type=int, default=3)
-    second.add_argument("--replayed", type=int, default=2000, help="English pairs replayed in each epoch")
+    second.add_argument("--epochs", type=int, default=4)
+    second.add_argument("--replayed", type=int, default=1200, help="English pairs replayed in each epoch")
     second.add_argument("--rate", type=float, default=6e-5)
     third.add_argument("--french", type=Path, required=True, help="checkpoint of the French step")
     third.add_argument("--share", type=float, default=1.0, help="weight of the French checkpoint in the blend")

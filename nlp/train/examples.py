@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from polyphonie.errors import InputError
 
 FAVOUR, AGAINST, UNCLEAR = 0, 1, 2
 _LABELS = {"favour": FAVOUR, "against": AGAINST, "unclear": UNCLEAR}
+_MODALS = {"faut", "doit", "doivent", "devrait", "être", "pouvoir", "tous", "tout", "toute", "toutes", "dans", "pour"}
 _FLIPPED = {FAVOUR: AGAINST, AGAINST: FAVOUR, UNCLEAR: UNCLEAR}
 
 
@@ -62,14 +64,28 @@ def read_corpus(folder: Path) -> Corpus:
 
 
 def split_corpus(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
-    """(training, development): about `share` of the proposals of each sector part, with their posts, are held out."""
+    """(training, development): about `share` of the proposals of each part are held out, with their posts.
+
+    A proposal that says nearly the same as a held one, in another part, is in neither.
+    """
     held: set[str] = set()
     parts: dict[str, list[str]] = {}
     for name in corpus.proposals:
         parts.setdefault(name.split("-")[0], []).append(name)
     for part, names in sorted(parts.items()):
         held.update(random.Random(f"{seed}-{part}").sample(sorted(names), round(share * len(names))))
-    return _restrict(corpus, set(corpus.proposals) - held), _restrict(corpus, held)
+    statements = {name: _content_words(row["statement"]) for name, row in corpus.proposals.items()}
+    twins = {name for name in statements if any(_alike(statements[name], statements[other]) for other in held)}
+    return _restrict(corpus, set(corpus.proposals) - held - twins), _restrict(corpus, held)
+
+
+def _content_words(statement: str) -> set[str]:
+    return {word for word in re.findall(r"\w{4,}", statement.lower()) if word not in _MODALS}
+
+
+def _alike(first: set[str], second: set[str]) -> bool:
+    """Three fifths of the words of the shorter statement are in the other."""
+    return len(first & second) >= 0.6 * min(len(first), len(second))
 
 
 def _restrict(corpus: Corpus, names: set[str]) -> Corpus:
@@ -90,18 +106,22 @@ def as_asked(corpus: Corpus) -> list[Example]:
 
 
 def french_examples(corpus: Corpus, mismatched: float, rng: random.Random) -> list[Example]:
-    """One epoch of French: each post once with a wording of its proposal and once with the negation, label flipped.
+    """One epoch of French: each hard post under one wording of its proposal, each plain post under two.
 
-    The wording is the statement or one of its paraphrases, at random. A share `mismatched` of the posts also comes
-    with the statement of another proposal of another sector, as unclear: same register, nothing to do with it.
+    A wording is the statement, a paraphrase, or, half of the time, the negation with the label flipped; a plain post
+    comes both ways. A share `mismatched` of the posts also comes with the statement of a proposal of another sector,
+    as unclear: same register, nothing to do with it.
     """
     examples = []
     for row in corpus.posts:
         proposal = corpus.proposals[row["proposal"]]
         label = _LABELS[row["stance"]]
-        wording = rng.choice([proposal["statement"], *proposal["paraphrases"]])
-        examples.append(Example(Pair(wording, row["text"], row["parent"]), label))
-        examples.append(Example(Pair(proposal["negation"], row["text"], row["parent"]), _FLIPPED[label]))
+        flipped = rng.random() < 0.5
+        if not row["hard"] or not flipped:
+            wording = rng.choice([proposal["statement"], *proposal["paraphrases"]])
+            examples.append(Example(Pair(wording, row["text"], row["parent"]), label))
+        if not row["hard"] or flipped:
+            examples.append(Example(Pair(proposal["negation"], row["text"], row["parent"]), _FLIPPED[label]))
         if rng.random() < mismatched:
             others = [other for other in corpus.proposals.values() if other["sector"] != proposal["sector"]]
             examples.append(Example(Pair(rng.choice(others)["statement"], row["text"], row["parent"]), UNCLEAR))

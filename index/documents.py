@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from index.engine import Document
+from nlp.topics import TopicInfo
 from polyphonie.records import Position, Post, Proposal, Record, Tally
 
 
@@ -50,6 +51,19 @@ def proposal_document(proposal: Proposal) -> Document:
 def proposal_from(document: Document) -> Proposal:
     """The record that `proposal_document` was given."""
     return Proposal.model_validate(document)
+
+
+def topic_document(topic: TopicInfo) -> Document:
+    """Document of `topics`."""
+    return {
+        "id": topic.id,
+        "label": topic.label,
+        "terms": list(topic.terms),
+        "size": topic.size,
+        "at": topic.born.isoformat(),
+        "last_at": topic.seen.isoformat(),
+        "merged_into": topic.merged_into,
+    }
 
 
 def tally_document(tally: Tally) -> Document:

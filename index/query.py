@@ -131,6 +131,8 @@ def parse(query: str, collection: Collection) -> Node:
     """The tree of what a user wrote. Raises QueryError, and nothing else, with the place and what was expected."""
     if len(query) > MAX_CHARACTERS:
         raise QueryError(f"requête trop longue : {len(query)} caractères, {MAX_CHARACTERS} au plus")
+    if lone := re.search("[\ud800-\udfff]", query):
+        raise QueryError(f"caractère illisible à la place {lone.start() + 1} de la requête")
     tokens = list(_tokens(query))
     if len(tokens) > MAX_WORDS:
         raise QueryError(f"requête trop longue : {len(tokens)} mots, {MAX_WORDS} au plus")

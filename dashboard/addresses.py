@@ -13,7 +13,7 @@ PAGES = {
 }
 
 
-def address(page: str, choice: Choice, **parameters: str) -> str:
+def address(page: str, choice: Choice, /, **parameters: str) -> str:
     """Address of a page (a key of PAGES) that keeps the view; empty parameters are left out."""
     written = choice.query() | {name: value for name, value in parameters.items() if value}
     path = PAGES[page][1]

@@ -1,11 +1,13 @@
 """Pieces of HTML: cells of tables, intervals, small curves, masks. What comes from outside is escaped here."""
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from html import escape
 
 from dashboard import french
+from dashboard.charts import Gap
 from dashboard.palette import Palette
 
 SPARK_WIDTH, SPARK_HEIGHT = 132, 34
@@ -90,37 +92,57 @@ def spark(points: Sequence[tuple[date, float | None]], palette: Palette, told: s
 
 
 def table(header: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], caption: str) -> str:
-    """An HTML table. header: (label, class of the column); rows: cells already in HTML. caption: for screen readers."""
+    """An HTML table. header: (label, class of the column); rows: cells already in HTML; the last of a shorter row
+    spans what is left. caption: for screen readers."""
     head = "".join(f'<th scope="col" class="{name}">{escape(label)}</th>' for label, name in header)
-    body = "".join(
-        "<tr>" + "".join(f'<td class="{header[place][1]}">{cell}</td>' for place, cell in enumerate(row)) + "</tr>"
-        for row in rows
-    )
+    body = "".join(f"<tr>{_cells(header, row)}</tr>" for row in rows)
     return (
         f'<div class="po-scroll"><table class="po-table"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def reading(example: str, limit: str) -> str:
-    """« Comment lire »: one example with figures that are on the screen, and one limit."""
-    return (
-        f'<p class="po-reading"><b>Comment lire.</b> {escape(example)} <span class="po-limit">'
-        f"<b>Limite.</b> {escape(limit)}</span></p>"
+def _cells(header: Sequence[tuple[str, str]], row: Sequence[str]) -> str:
+    spans = [1] * (len(row) - 1) + [len(header) - len(row) + 1]
+    return "".join(
+        f'<td class="{name}"{f" colspan={span}" if span > 1 else ""}>{cell}</td>'
+        for (_, name), cell, span in zip(header, row, spans, strict=False)
     )
 
 
+def reading(example: str, limit: str) -> str:
+    """« Comment lire »: one example with figures that are on the screen, and one limit."""
+    told = f"<b>Comment lire.</b> {escape(french.typeset(example))}"
+    return f'<p class="po-reading">{told} <b>Limite.</b> {escape(french.typeset(limit))}</p>'
+
+
 def notice(title: str, text: str, kind: str = "empty") -> str:
-    """A written state (nothing to show, an error) instead of an empty space. kind: empty, error or stale."""
+    """A written state (nothing to show, an error) instead of an empty space.
+
+    title: plain; text: HTML; kind: empty, error or stale.
+    """
     role = "alert" if kind == "error" else "status"
-    return f'<div class="po-notice po-{kind}" role="{role}"><h3>{escape(title)}</h3><p>{text}</p></div>'
+    told = f"<h3>{escape(french.typeset(title))}</h3><p>{french.typeset(text)}</p>"
+    return f'<div class="po-notice po-{kind}" role="{role}">{told}</div>'
 
 
 def emphasised(text: str) -> str:
-    """Escaped text in which **…** is strong and *…* is emphasis, the only marks that sentences use."""
-    strong = escape(text, quote=False).split("**")
-    joined = "".join(part if place % 2 == 0 else f"<strong>{part}</strong>" for place, part in enumerate(strong))
-    soft = joined.split("*")
-    if len(soft) % 2 == 0:  # a lone star is a star
-        return joined
-    return "".join(part if place % 2 == 0 else f"<em>{part}</em>" for place, part in enumerate(soft))
+    """One line of Markdown as HTML: escaped, ** is strong, and a mark after a backslash is only itself."""
+    parts = re.split(r"(\\.|\*\*)", escape(text, quote=False))
+    told, strong = [], False
+    for part in parts:
+        if part == "**":
+            strong = not strong
+            told.append("<strong>" if strong else "</strong>")
+        else:
+            told.append(part[1:] if part.startswith("\\") else part)
+    return "".join(told) + ("</strong>" if strong else "")
+
+
+def gap_note(hidden: Sequence[Gap]) -> str:
+    """What the hatched zones of a chart are, in words; empty when there is none."""
+    told = [f"{french.period(gap.since, gap.until - timedelta(days=1))} ({gap.reason})" for gap in hidden]
+    if not told:
+        return ""
+    more = f" ; et {len(told) - 4} autres" if len(told) > 4 else ""
+    return f'<p class="po-reading"><b>Zones hachurées.</b> {escape(french.typeset(" ; ".join(told[:4]) + more))}.</p>'

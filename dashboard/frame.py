@@ -1,8 +1,8 @@
 """What surrounds every page: masthead, top bar, written states, footer. A page is a function of what stands `Here`."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from html import escape
 from pathlib import Path
 
@@ -55,12 +55,30 @@ class Here:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The sources of this view."""
-        return self.choice.sources or tuple(source.source for source in self.health)
+        """The sources of this view that have anything in its days; all the chosen ones when none has."""
+        chosen = [each for each in self.health if not self.choice.sources or each.source in self.choice.sources]
+        inside = [
+            each.source
+            for each in chosen
+            if each.first
+            and each.last
+            and each.first.date() < self.window.until
+            and each.last.date() >= self.window.since
+        ]
+        return tuple(inside or [each.source for each in chosen])
 
     @property
     def simulated(self) -> bool:
         return any(is_simulated(source) for source in self.sources)
+
+    def narrowed(self, sources: Sequence[str]) -> "Here":
+        """The same place; where the visitor asked for everything, the window shrinks to the days of some sources."""
+        seen = [each for each in self.health if each.source in sources and each.first and each.last]
+        if self.choice.period != "tout" or not seen:
+            return self
+        since = min(each.first.date() for each in seen if each.first)
+        until = max(each.last.date() for each in seen if each.last) + timedelta(days=1)
+        return replace(self, window=replace(self.window, since=since, until=until))
 
     def provenance(self, voices: float | None = None, posts: float | None = None) -> Provenance:
         """Where the figures of this view come from."""

@@ -1,6 +1,7 @@
 """French writing of numbers, dates and durations, as a careful newspaper prints them."""
 
 import math
+import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -43,6 +44,12 @@ def count(value: float, noun: str, plural: str | None = None) -> str:
     """(1234, "message") -> « 1 234 messages »; from 2 upwards French is plural."""
     named = noun if abs(value) < 2 else (plural if plural is not None else f"{noun}s")
     return f"{number(value)}{THIN}{named}"
+
+
+def typeset(text: str) -> str:
+    """Spaces that must not break: before « : ; ? ! % » » and after « « »."""
+    joined = re.sub(r" (?=[;?!%»])", THIN, text)
+    return re.sub(r" (?=:(?: |$))", "\u00a0", joined).replace("« ", f"«{THIN}")
 
 
 def quoted(text: str) -> str:

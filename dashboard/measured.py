@@ -1,11 +1,12 @@
 """From what `measures` reads to what charts and tables draw; no figure is made here, only chosen and named."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
+from html import escape
 
 from dashboard import cells, french
 from dashboard.addresses import address
-from dashboard.charts import Line, Point
+from dashboard.charts import Bucket, Gap, Line, Point
 from dashboard.exports import Cell
 from dashboard.frame import Here
 from dashboard.palette import series_style
@@ -20,16 +21,16 @@ EMPTY = "aucune prise de position"
 
 
 def step_days(window: View, voices: float, k: int) -> int:
-    """Days of one point of a curve: the finest step that leaves about four times k voices in each, 62 points at most."""
+    """Days of one point of a curve: the finest step that leaves about 3 k voices in each, 62 points at most."""
     days = max(window.days, 1)
     for step in STEPS:
-        if days / step <= MOST_STEPS and voices * step / days >= 4 * k:
+        if days / step <= MOST_STEPS and voices * step / days >= 3 * k:
             return step
     # Too few voices for any step: a dozen points, of which the masked ones will say so.
     return max(1, -(-days // 12))
 
 
-def points(found: Sequence[CurvePoint], estimator: str, k: int) -> tuple[Point, ...]:
+def points(found: Sequence[CurvePoint], estimator: str) -> tuple[Point, ...]:
     """Points of a curve. estimator: "corrected" or "raw"."""
     drawn = []
     for each in found:
@@ -45,8 +46,8 @@ def points(found: Sequence[CurvePoint], estimator: str, k: int) -> tuple[Point, 
 def line(here: Here, name: str, found: Sequence[CurvePoint], *, raw: bool) -> Line:
     """The curve of a proposal in its own colour."""
     colour, dash = series_style(name, list(here.proposals), here.palette)
-    reference = points(found, "raw", here.k) if raw else ()
-    return Line(title(here, name), colour, points(found, "corrected", here.k), dash, reference)
+    reference = points(found, "raw") if raw else ()
+    return Line(title(here, name), colour, points(found, "corrected"), dash, reference)
 
 
 def title(here: Here, name: str) -> str:
@@ -57,10 +58,9 @@ def title(here: Here, name: str) -> str:
 def row_cells(here: Here, row: ProposalRow, *, detailed: bool) -> list[str]:
     """One row of the table of proposals, in the order of `header`."""
     named = cells.link(address("proposal", here.choice, p=row.proposal.id), row.proposal.title)
-    named += f'<span class="po-sub">{cells.escape(row.proposal.sector or "sans secteur")}</span>'
+    named += f'<span class="po-sub">{escape(row.proposal.sector or "sans secteur")}</span>'
     if row.masked:
-        hidden = cells.mask(row.masked)
-        return ["–", named, hidden, *(["–"] if detailed else []), cells.mask(row.masked), "–", "–"]
+        return ["–", named, cells.mask(row.masked)]
     told = f"Tendance : de {_first(row)} à {french.percent(row.corrected.share)}"
     raw = [f"{french.percent(row.raw.share)}"] if detailed else []
     return [
@@ -109,7 +109,7 @@ def change(difference: Difference | None) -> str:
     return f'<span class="po-big">{french.signed_points(difference.value)}</span>{bounds}'
 
 
-def exported(here: Here, rows: Sequence[ProposalRow]) -> tuple[list[str], list[list[Cell]]]:
+def exported(rows: Sequence[ProposalRow]) -> tuple[list[str], list[list[Cell]]]:
     """The table of proposals as a file gives it: shares in per cent, masked ones as the words that say why."""
     names = ["proposition", "énoncé", "secteur", "favorables_%", "borne_basse_%", "borne_haute_%", "brut_%", "voix"]
     names += ["messages", "rang", "rang_meilleur", "rang_pire", "évolution_points", "sources"]
@@ -145,6 +145,19 @@ def exported_curve(name: str, found: Sequence[CurvePoint]) -> list[list[Cell]]:
     return lines
 
 
+def exported_volumes(buckets: Sequence[Bucket], hidden: Sequence[Gap]) -> list[list[Cell]]:
+    """Lines (from, to, favour, against, unclear) of volumes, oldest first; hidden ones say why."""
+    told: list[tuple[date, date, list[Cell]]] = []
+    for start, until, favour, against, unclear in buckets:
+        told.append((start, until, [rounded(favour), rounded(against), rounded(unclear)]))
+    told += [(gap.since, gap.until, [gap.reason, gap.reason, gap.reason]) for gap in hidden]
+    lines: list[list[Cell]] = []
+    for start, until, volumes in sorted(told, key=lambda each: each[0]):
+        lines.append([start.isoformat(), (until - timedelta(days=1)).isoformat(), *volumes])
+    return lines
+
+
+VOLUME_HEADER = ["du", "au", "pour", "contre", "sans_position_nette"]
 CURVE_HEADER = ["proposition", "du", "au", "favorables_%", "borne_basse_%", "borne_haute_%", "brut_%", "voix"]
 
 

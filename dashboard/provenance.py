@@ -47,6 +47,6 @@ def is_simulated(source: str) -> bool:
 def footer(provenance: Provenance, now: datetime, method: str) -> str:
     """The line as HTML; `method`: address of the page that says how it works."""
     notice, *facts = provenance.lines(now)
-    told = " · ".join(escape(fact) for fact in facts)
+    told = escape(french.typeset(" · ".join(facts)))
     link = f'<a data-soft href="{escape(method)}">Méthode et qualité</a>'
-    return f'<footer class="po-footer"><strong>{escape(notice)}</strong> {told} · {link}</footer>'
+    return f'<footer class="po-footer"><strong>{notice}</strong> {told} · {link}</footer>'

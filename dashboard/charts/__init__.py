@@ -3,6 +3,6 @@
 from dashboard.charts.curves import MOST_LINES, curves, multiples
 from dashboard.charts.ranking import ranking
 from dashboard.charts.shapes import Gap, Line, Point, gaps
-from dashboard.charts.stances import stances
+from dashboard.charts.stances import Bucket, stances
 
-__all__ = ["MOST_LINES", "Gap", "Line", "Point", "curves", "gaps", "multiples", "ranking", "stances"]
+__all__ = ["MOST_LINES", "Bucket", "Gap", "Line", "Point", "curves", "gaps", "multiples", "ranking", "stances"]

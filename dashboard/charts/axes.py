@@ -11,7 +11,7 @@ from dashboard.charts.shapes import Gap, hatching
 from dashboard.palette import Palette
 
 LABEL_ROOM = 0.2  # share of the width kept right of the last day for the labels
-FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
+FONT = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 Row = dict[str, Any]
 Width = int | str  # pixels, or "container"
 

@@ -140,7 +140,7 @@ def _end_labels(
     wrapped = [textwrap.wrap(line.title, 26)[:2] for line, _ in named]
     unit = (domain[1] - domain[0]) / height
     places = spread_labels(
-        [point.share or 0.0 for _, point in named], 30 * unit, domain[0] + 8 * unit, domain[1] - 8 * unit
+        [point.share or 0.0 for _, point in named], 32 * unit, domain[0] + 8 * unit, domain[1] - 8 * unit
     )
     texts = []
     for (_, point), label, place in zip(named, wrapped, places, strict=True):

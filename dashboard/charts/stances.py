@@ -10,9 +10,11 @@ from dashboard.charts import axes
 from dashboard.charts.shapes import Gap
 from dashboard.palette import Palette
 
+Bucket = tuple[date, date, float, float, float]  # day, until, favour, against, unclear
+
 
 def stances(
-    buckets: Sequence[tuple[date, date, float, float, float]],
+    buckets: Sequence[Bucket],
     hidden: Sequence[Gap],
     palette: Palette,
     *,

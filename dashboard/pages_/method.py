@@ -39,7 +39,7 @@ def body(here: Here) -> Provenance:
         '<h1 class="po-title">Méthode et qualité</h1><p class="po-deck">Comment un message devient un chiffre, avec '
         f'quelles erreurs, et ce que ce chiffre ne dit pas.</p><ol class="po-flow">{steps}</ol>'
     )
-    _model(here)
+    _model()
     _live(here)
     _sources(here)
     left, right = st.columns(2, gap="large")
@@ -49,7 +49,7 @@ def body(here: Here) -> Provenance:
     return here.provenance()
 
 
-def _model(here: Here) -> None:
+def _model() -> None:
     st.html('<h2 class="po-h2">Le modèle devant des jeux annotés</h2>')
     if not STANCE.exists():
         st.html(cells.notice("Modèle non évalué", "Aucune évaluation n'accompagne le modèle : rien n'est corrigé."))
@@ -144,12 +144,14 @@ def _sources(here: Here) -> None:
 
 def _register(here: Here) -> str:
     privacy = here.settings.privacy
+    epoch = french.count(privacy.epoch_days, "jour")
+    kept = french.count(privacy.retention_days, "jour")
     facts = (
         ("Finalité", "Mesurer la popularité de propositions dans le débat public, jamais celle d'une personne."),
         ("Base légale", "Intérêt légitime et recherche, sur des contenus rendus publics par leurs auteurs."),
         ("Seuil d'affichage", f"{privacy.k} voix, et jamais un groupe de moins de 100 voix presque unanime."),
-        ("Une voix", f"Une par personne, par proposition et par {french.count(privacy.epoch_days, 'jour')} ; la clé est ensuite détruite."),
-        ("Conservation", f"{french.count(privacy.retention_days, 'jour')} pour les textes, consultations ouvertes exceptées ; les comptes restent."),
+        ("Une voix", f"Une par personne, par proposition et par {epoch} ; la clé est ensuite détruite."),
+        ("Conservation", f"{kept} pour les textes, consultations ouvertes exceptées ; les comptes restent."),
         ("Effacement", "La commande polyphonie forget efface partout et empêche de recollecter."),
         ("Destinataires", "Aucune audience, aucun profil, aucun fichier de personnes ne peut être produit."),
     )  # fmt: skip

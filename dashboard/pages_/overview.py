@@ -2,13 +2,16 @@
 
 from html import escape
 
+import altair as alt
 import streamlit as st
 
 from dashboard import cells, charts, french
 from dashboard.addresses import address
+from dashboard.charts.axes import Width
 from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
 from dashboard.measured import exported, header, row_cells
+from dashboard.palette import Palette
 from dashboard.provenance import Provenance
 from measures.disclosure import rounded
 from measures.overview import ProposalRow, overview
@@ -26,45 +29,42 @@ def body(here: Here) -> Provenance:
     provenance = here.provenance(rounded(sum(row.voices for row in rows)), rounded(sum(row.posts for row in rows)))
     told = sentences(rows, window)
     items = "".join(f"<li>{_sentence(here, each.text_fr, each.proposal_id)}</li>" for each in told)
-    st.html(f'<h1 class="po-title">Vue d\'ensemble</h1><ul class="po-lead">{items}</ul>')
-    wide, side = st.columns([3.4, 1], gap="large")
-    with wide:
-        st.html('<h2 class="po-h2">Les propositions, de la plus à la moins approuvée</h2>')
-        columns = header(here, detailed=False)
-        body_rows = [row_cells(here, row, detailed=False) for row in rows]
-        st.html(cells.table(columns, body_rows, "Popularité des propositions"))
-        st.html(_reading(rows, here))
-        names, lines = exported(here, rows)
-        ranked = [(row.proposal.title, *_share(row), row.masked) for row in rows]
-        offer(
-            "propositions", f"Popularité des propositions, {_when(here)}", names, lines,
-            lambda palette, width: [
-                charts.ranking(ranked[:40], palette, simulated=provenance.simulated, width=int(width) - 260)
-            ],
-            provenance, here.desk.now,
-        )  # fmt: skip
-    with side:
-        st.html(f'<h2 class="po-h2">Santé de la collecte</h2><ul class="po-health">{_health(here)}</ul>')
+    wide, side = st.columns([2.6, 1], gap="large")
+    wide.html(f'<h1 class="po-title">Vue d\'ensemble</h1><ul class="po-lead">{items}</ul>')
+    side.html(f'<h2 class="po-h2 po-first">Santé de la collecte</h2><ul class="po-health">{_health(here)}</ul>')
+    _table(here, rows, provenance)
     return provenance
 
 
+def _table(here: Here, rows: list[ProposalRow], provenance: Provenance) -> None:
+    st.html('<h2 class="po-h2">Les propositions, de la plus à la moins approuvée</h2>')
+    drawn = [row_cells(here, row, detailed=False) for row in rows]
+    st.html(cells.table(header(here, detailed=False), drawn, "Popularité des propositions"))
+    st.html(_reading(rows))
+    names, lines = exported(rows)
+    ranked = [(row.proposal.title, *_share(row), row.masked) for row in rows]
+
+    def draw(palette: Palette, width: Width) -> list[alt.LayerChart]:
+        return [charts.ranking(ranked[:40], palette, simulated=provenance.simulated, width=int(width) - 260)]
+
+    heading = f"Popularité des propositions, {french.period(provenance.first, provenance.last)}"
+    offer("propositions", heading, names, lines, draw, provenance, here.desk.now)
+
+
 def _sentence(here: Here, text: str, proposal: str) -> str:
+    """The sentence, its first « title » being the link to the proposal."""
     told = cells.emphasised(text)
-    if not proposal:
-        return told
-    return f'<a data-soft href="{escape(address("proposal", here.choice, p=proposal))}">{told}</a>'
+    before, opening, rest = told.partition("«")
+    named, closing, after = rest.partition("»")
+    target = escape(address("proposal", here.choice, p=proposal))
+    return f'{before}<a data-soft href="{target}">{opening}{named}{closing}</a>{after}'
 
 
 def _share(row: ProposalRow) -> tuple[float | None, float, float]:
     return (None, 0.0, 1.0) if row.masked else (row.corrected.share, row.corrected.low, row.corrected.high)
 
 
-def _when(here: Here) -> str:
-    provenance = here.provenance()
-    return french.period(provenance.first, provenance.last)
-
-
-def _reading(rows: list[ProposalRow], here: Here) -> str:
+def _reading(rows: list[ProposalRow]) -> str:
     shown = [row for row in rows if not row.masked]
     if not shown:
         return ""
@@ -79,7 +79,7 @@ def _reading(rows: list[ProposalRow], here: Here) -> str:
 
 
 def _health(here: Here) -> str:
-    return "".join(f"<li>{_source(each)}</li>" for each in here.health if each.source in here.sources)
+    return "".join(f"<li>{_source(each)}</li>" for each in here.health)
 
 
 def _source(each: SourceHealth) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from html import escape
 
 import altair as alt
@@ -12,10 +13,11 @@ from dashboard.addresses import address
 from dashboard.charts.axes import Width
 from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
-from dashboard.measured import CURVE_HEADER, exported_curve, line, step_days, title
+from dashboard.measured import CURVE_HEADER, VOLUME_HEADER, exported_curve, line, step_days, title
 from dashboard.palette import Palette
 from dashboard.posts import beside, card
 from dashboard.provenance import Provenance
+from index.engine import Engine
 from measures.arguments import Arguments, arguments, places, shared_links
 from measures.disclosure import rounded
 from measures.overview import CurvePoint, MixPoint, ProposalRow, curve, mix, overview
@@ -42,8 +44,9 @@ def body(here: Here) -> Provenance:
         st.html(cells.mask(row.masked))
         st.html(f'<p class="po-small">Un résultat est montré à partir de {here.k} voix, jamais moins.</p>')
         return provenance
-    st.html(f'<ul class="po-lead"><li>{_answer(row, rows)}</li></ul>')
-    step = step_days(window, row.voices, here.k)
+    st.html(f'<ul class="po-lead"><li>{french.typeset(_answer(row, rows))}</li></ul>')
+    here = here.narrowed(row.sources)
+    step = step_days(here.window, row.voices, here.k)
     _share_over_time(here, row, step, provenance)
     _volumes(here, row, step, provenance)
     _arguments(here, asked)
@@ -93,7 +96,11 @@ def _answer(row: ProposalRow, rows: Sequence[ProposalRow]) -> str:
         f"Approuvée par <strong>{french.percent(share.share)}</strong> des voix qui prennent parti "
         f"({french.bounds(share.low, share.high)})"
     )
-    told += f" ; <strong>{french.percent(row.raw.share)}</strong> avant correction des erreurs du modèle. "
+    told += {
+        "adjusted": f" ; {french.percent(row.raw.share)} avant correction des erreurs du modèle. ",
+        "declared": ". Ce sont des votes ou des positions déclarées : il n'y a rien à corriger. ",
+        "raw": ". Cette part n'est pas corrigée, faute d'une évaluation du modèle qui le permette. ",
+    }[share.estimator]
     if row.change is None:
         told += "La période précédente ne permet pas de comparer. "
     elif row.change.established:
@@ -116,23 +123,28 @@ def _share_over_time(here: Here, row: ProposalRow, step: int, provenance: Proven
         ("curve", name, window, here.k, step),
         lambda engine: curve(engine, name, window, here.k, here.confusion, step),
     )
-    drawn = line(here, name, found, raw=True)
+    corrected = row.corrected.estimator == "adjusted"
+    drawn = line(here, name, found, raw=corrected)
     st.html('<h2 class="po-h2">Part favorable parmi les voix qui prennent parti</h2>')
 
     def draw(palette: Palette, width: Width) -> list[alt.LayerChart]:
         return [charts.curves([drawn], palette, simulated=here.simulated, width=width, height=320)]
 
     st.altair_chart(draw(here.palette, "container")[0], theme=None, width="stretch")
+    if note := cells.gap_note(charts.gaps(drawn.points)):
+        st.html(note)
     known = [(each, each.corrected, each.raw) for each in found if each.corrected and each.raw]
     if known:
         last, share, raw = known[-1]
         when = french.period(last.day, last.until - timedelta(days=1))
         example = (
             f"{when[0].upper()}{when[1:]}, {french.percent(share.share)} des voix qui prennent parti sont favorables "
-            f"({french.bounds(share.low, share.high)}) ; la ligne pointillée est ce que le modèle a compté, "
-            f"{french.percent(raw.share)}."
+            f"({french.bounds(share.low, share.high)})."
         )
-        st.html(cells.reading(example, "La correction suppose que le modèle se trompe ici comme sur ses évaluations."))
+        if corrected:
+            example += f" La ligne pointillée est ce que le modèle a compté : {french.percent(raw.share)}."
+        limit = "La correction suppose que le modèle se trompe ici comme sur ses jeux d'évaluation."
+        st.html(cells.reading(example, limit if corrected else "Seules comptent les voix qui prennent parti."))
     heading = f"{row.proposal.title} : part favorable"
     offer(
         f"part-{name}",
@@ -187,8 +199,7 @@ def _volumes(here: Here, row: ProposalRow, step: int, provenance: Provenance) ->
         [day.isoformat(), (end - timedelta(days=1)).isoformat(), *map(rounded, told)] for day, end, *told in buckets
     ]
     lines += [[gap.since.isoformat(), (gap.until - timedelta(days=1)).isoformat(), *[gap.reason] * 3] for gap in hidden]
-    names = ["du", "au", "pour", "contre", "sans_position_nette"]
-    offer(f"volumes-{name}", f"{row.proposal.title} : volumes", names, sorted(lines), draw, provenance, here.desk.now)
+    offer(f"volumes-{name}", f"{row.proposal.title} : volumes", VOLUME_HEADER, lines, draw, provenance, here.desk.now)
 
 
 def _arguments(here: Here, name: str) -> None:
@@ -196,14 +207,18 @@ def _arguments(here: Here, name: str) -> None:
     st.html('<h2 class="po-h2">Les arguments</h2>')
     columns = st.columns(2, gap="large")
     for column, stance, heading in zip(columns, (Stance.FAVOUR, Stance.AGAINST), ("Pour", "Contre"), strict=True):
-        found: Arguments = here.desk.read(
+        found = here.desk.read(
             ("arguments", name, stance, window, here.k),
-            lambda engine, side=stance: arguments(engine, name, side, window, here.k),
+            partial(_read_arguments, name=name, stance=stance, here=here),
         )
         with column:
             st.html(_side(here, found, stance, heading))
     if not here.reads_texts:
         st.html('<p class="po-small">Ce profil voit des agrégats seulement : aucun texte de message n\'est montré.</p>')
+
+
+def _read_arguments(engine: Engine, name: str, stance: Stance, here: Here) -> Arguments:
+    return arguments(engine, name, stance, here.window, here.k)
 
 
 def _side(here: Here, found: Arguments, stance: Stance, heading: str) -> str:

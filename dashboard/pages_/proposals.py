@@ -1,6 +1,7 @@
 """Propositions: curves with their bands, any two or more compared, and the table with raw and corrected shares."""
 
-from itertools import combinations
+from html import escape
+from itertools import combinations, pairwise
 
 import altair as alt
 import streamlit as st
@@ -25,7 +26,6 @@ ORDERS = {
     "titre": "titre",
 }
 FIRST_SHOWN = 3
-MOST_PAIRS = 6
 
 
 def body(here: Here) -> Provenance:
@@ -52,8 +52,9 @@ def _compared(here: Here, by_id: dict[str, ProposalRow]) -> list[str]:
     asked = [name for name in st.query_params.get("comparer", "").split(SEPARATOR) if name]
     unknown = [name for name in asked if name not in by_id]
     if unknown:
-        text = f"Proposition inconnue dans cette vue, ignorée : {french.listed([french.quoted(name[:60]) for name in unknown])}."
-        st.html(cells.notice("Une partie de l'adresse a été ignorée", cells.escape(text)))
+        names = french.listed([french.quoted(name[:60]) for name in unknown])
+        text = f"Proposition inconnue dans cette vue, ignorée : {names}."
+        st.html(cells.notice("Une partie de l'adresse a été ignorée", escape(text)))
     chosen = [name for name in asked if name in by_id] or shown[:FIRST_SHOWN]
     st.session_state["comparer"] = chosen
     st.session_state["brut"] = st.query_params.get("brut") == "1"
@@ -76,33 +77,35 @@ def _write_raw() -> None:
 
 
 def _sentences(rows: list[ProposalRow]) -> str:
-    known = [row for row in rows if not row.masked]
-    told = []
-    for first, second in list(combinations(known, 2))[:MOST_PAIRS]:
-        ahead = probability_ahead(first.corrected, second.corrected)
-        if ahead < 0.5:
-            first, second, ahead = second, first, 1 - ahead
-        a, b = (f"<em>{cells.escape(row.proposal.title)}</em>" for row in (first, second))
-        words = french.likelihood(ahead)
-        if words:
-            # 100 % would claim a certainty that draws cannot give.
-            sure = min(round(100 * ahead), 99)
-            more = "plus de " if ahead > 0.99 else ""
-            told.append(f"{a} devant {b} : <strong>{words}</strong> ({more}{sure}{french.THIN}%).")
-        else:
-            told.append(f"Entre {a} et {b} : <strong>pas de différence établie</strong>.")
-    return f'<ul class="po-lead">{"".join(f"<li>{each}</li>" for each in told)}</ul>' if told else ""
+    known = sorted((row for row in rows if not row.masked), key=lambda row: -row.corrected.share)
+    # Of many, each against the next: every pair would bury the answer.
+    pairs = combinations(known, 2) if len(known) <= 3 else pairwise(known)
+    told = "".join(f"<li>{french.typeset(_compare(first, second))}</li>" for first, second in pairs)
+    return f'<ul class="po-lead">{told}</ul>' if told else ""
+
+
+def _compare(first: ProposalRow, second: ProposalRow) -> str:
+    ahead = probability_ahead(first.corrected, second.corrected)
+    if ahead < 0.5:
+        first, second, ahead = second, first, 1 - ahead
+    a, b = (f"<em>{escape(row.proposal.title)}</em>" for row in (first, second))
+    words = french.likelihood(ahead)
+    if not words:
+        return f"Entre {a} et {b} : <strong>pas de différence établie</strong>."
+    # 100 % would claim a certainty that draws cannot give.
+    sure = f"plus de {french.percent(0.99)}" if ahead > 0.99 else french.percent(ahead)
+    return f"{a} devant {b} : <strong>{words}</strong> ({sure})."
 
 
 def _curves(here: Here, rows: list[ProposalRow]) -> None:
-    window = here.window
     known = [row for row in rows if not row.masked]
     for row in rows:
         if row.masked:
             st.html(cells.mask(f"{row.proposal.title} : {row.masked}"))
     if not known:
         return
-    step = step_days(window, min(row.voices for row in known), here.k)
+    here = here.narrowed([source for row in known for source in row.sources])
+    step = step_days(here.window, min(row.voices for row in known), here.k)
     raw = st.toggle("Montrer aussi la part brute (en pointillé)", key="brut", on_change=_write_raw)
     found = {row.proposal.id: _curve(here, row.proposal.id, step) for row in known}
     lines = [line(here, name, points, raw=raw) for name, points in found.items()]
@@ -147,8 +150,8 @@ def _reading(row: ProposalRow, points: list[CurvePoint], step: int) -> str:
         f"{french.bounds(share.low, share.high)} : c'est la hauteur de la bande, faite de "
         f"{french.count(rounded(point.voices), 'voix', 'voix')}."
     )
-    limit = "deux bandes qui se recouvrent ne permettent pas de dire laquelle est devant ; une zone hachurée n'est pas un zéro."
-    return cells.reading(example[0].upper() + example[1:], limit[0].upper() + limit[1:])
+    limit = "Deux bandes qui se recouvrent ne disent pas laquelle est devant ; une zone hachurée n'est pas un zéro."
+    return cells.reading(example[0].upper() + example[1:], limit)
 
 
 def _table(here: Here, rows: list[ProposalRow], provenance: Provenance) -> None:
@@ -175,7 +178,7 @@ def _table(here: Here, rows: list[ProposalRow], provenance: Provenance) -> None:
         return
     columns = header(here, detailed=True)
     st.html(cells.table(columns, [row_cells(here, row, detailed=True) for row in kept], "Toutes les propositions"))
-    names, lines = exported(here, kept)
+    names, lines = exported(kept)
     ranked = [
         (row.proposal.title, *((None, 0.0, 1.0) if row.masked else _bounds(row)), row.masked) for row in kept
     ]  # fmt: skip
@@ -207,13 +210,11 @@ def _bounds(row: ProposalRow) -> tuple[float, float, float]:
 
 def _matching(rows: list[ProposalRow], words: str) -> list[ProposalRow]:
     asked = words.casefold().split()
-    return [
-        row
-        for row in rows
-        if all(
-            word in f"{row.proposal.title} {row.proposal.statement} {row.proposal.sector}".casefold() for word in asked
-        )
-    ]
+
+    def told(row: ProposalRow) -> str:
+        return f"{row.proposal.title} {row.proposal.statement} {row.proposal.sector}".casefold()
+
+    return [row for row in rows if all(word in told(row) for word in asked)]
 
 
 def _sorted(rows: list[ProposalRow], order: str) -> list[ProposalRow]:

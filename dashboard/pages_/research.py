@@ -7,19 +7,22 @@ import altair as alt
 import streamlit as st
 
 from dashboard import cells, charts, french
+from dashboard.addresses import address
 from dashboard.charts.axes import Width
 from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
-from dashboard.measured import step_days, title
+from dashboard.measured import VOLUME_HEADER, step_days, title
 from dashboard.palette import Palette
 from dashboard.posts import beside, card
 from dashboard.provenance import Provenance
+from index.engine import Document
 from measures.disclosure import rounded
 from measures.overview import MixPoint
 from measures.search import SearchMix, search_curve, search_mix, search_page
 from polyphonie.errors import QueryError
 
 PAGE = 20
+MOST_PAGES = 500  # both engines page through 10,000 documents at most
 SYNTAX = (
     ("loyers climat", "les deux mots"),
     ('"âge de départ"', "ces mots, dans cet ordre"),
@@ -93,8 +96,8 @@ def _results(here: Here, query: str) -> Provenance:
 
 def _sentence(query: str, told: SearchMix) -> str:
     return (
-        f"<em>{escape(french.quoted(query))}</em> : {french.count(rounded(told.posts), 'prise de position', 'prises de position')} "
-        f"de <strong>{french.count(rounded(told.voices), 'voix', 'voix')}</strong>."
+        f"<em>{escape(french.quoted(query))}</em> : {french.count(rounded(told.posts), 'position', 'positions')} de "
+        f" <strong>{french.count(rounded(told.voices), 'voix', 'voix')}</strong>."
     )
 
 
@@ -139,13 +142,12 @@ def _curve(here: Here, query: str, told: SearchMix, provenance: Provenance) -> N
         [day.isoformat(), (end - timedelta(days=1)).isoformat(), *map(rounded, mixed)] for day, end, *mixed in buckets
     ]
     lines += [[gap.since.isoformat(), (gap.until - timedelta(days=1)).isoformat(), *[gap.reason] * 3] for gap in hidden]
-    names = ["du", "au", "pour", "contre", "sans_position_nette"]
-    offer("recherche", f"Requête {french.quoted(query)}", names, sorted(lines), draw, provenance, here.desk.now)
+    offer("recherche", f"Requête {french.quoted(query)}", VOLUME_HEADER, lines, draw, provenance, here.desk.now)
 
 
 def _list(here: Here, query: str) -> None:
     written = st.query_params.get("page", "1")
-    number = int(written) if written.isdecimal() and 1 <= int(written) <= 500 else 1
+    number = int(written) if written.isdecimal() and 1 <= int(written) <= MOST_PAGES else 1
     window, offset = here.window, (number - 1) * PAGE
     hits = here.desk.read(
         ("search_page", query, window, offset), lambda engine: search_page(engine, query, window, PAGE, offset)
@@ -160,16 +162,21 @@ def _list(here: Here, query: str) -> None:
         ("beside", tuple(each["id"] for each in hits.documents)),
         lambda engine: engine.get("positions", beside(hits.documents)),
     )
-    st.html("".join(card(each, known, about=title(here, each["proposal"])) for each in hits.documents))
-    last = max(1, -(-min(hits.total, 500 * PAGE) // PAGE))
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("← Page précédente", on_click=_turn, args=(number - 1,), disabled=number <= 1, type="tertiary")
-        st.html(f'<p class="po-small">page {french.number(number)} sur {french.number(last)}</p>')
-        st.button("Page suivante →", on_click=_turn, args=(number + 1,), disabled=number >= last, type="tertiary")
+    groups: dict[str, list[Document]] = {}
+    for each in hits.documents:
+        groups.setdefault(each.get("fold") or each["id"], []).append(each)
+    told = [
+        card(group[0], known, copies=len(group), about=title(here, group[0]["proposal"])) for group in groups.values()
+    ]
+    st.html("".join(told) + _pager(here, query, number, max(1, -(-min(hits.total, MOST_PAGES * PAGE) // PAGE))))
 
 
-def _turn(number: int) -> None:
-    st.query_params["page"] = str(number)
+def _pager(here: Here, query: str, number: int, last: int) -> str:
+    back, forth = (address("research", here.choice, q=query, page=str(page)) for page in (number - 1, number + 1))
+    before = cells.link(back, "← Page précédente") if number > 1 else "<span></span>"
+    after = cells.link(forth, "Page suivante →") if number < last else "<span></span>"
+    counted = f"<span>page {french.number(number)} sur {french.number(last)}</span>"
+    return f'<nav class="po-pager" aria-label="Pages de résultats">{before}{counted}{after}</nav>'
 
 
 show("research", body, needs_window=False)

@@ -7,9 +7,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
+
 from index.documents import position_document, post_document, proposal_document
 from index.opening import open_engine
-
 from measures.tallies import measure
 from polyphonie.pseudonyms import epoch_of
 from polyphonie.records import Kind, Link, Origin, Position, Post, Proposal, Reach, Stance, position_id, record_id
@@ -32,19 +32,27 @@ WORLD = (
     ("train", "Rouvrir les petites lignes de train", "Il faut rouvrir les petites lignes.", "transports", 0.74, 0.0, 8),
     ("ecrans", "Interdire le téléphone au collège", "Il faut interdire le téléphone.", "école", 0.55, -0.25, 7),
 )
+OPENINGS = (
+    "Franchement,",
+    "Dans ma rue,",
+    "Vu de la campagne,",
+    "Après dix ans d'attente,",
+    "Soyons sérieux :",
+    "Bref,",
+)
 FAVOUR = (
-    "Les loyers étouffent les familles, il faut agir maintenant.",
-    "Mesure juste, attendue depuis des années par ceux qui travaillent.",
-    "Enfin du bon sens, je soutiens sans hésiter.",
-    "Ailleurs en Europe cela marche très bien, suivons cet exemple.",
+    "il est temps de s'y mettre pour de bon",
+    "c'est une mesure juste, attendue par ceux qui travaillent",
+    "enfin du bon sens, je soutiens sans hésiter",
+    "ailleurs en Europe cela marche très bien, suivons cet exemple",
 )
 AGAINST = (
-    "Encore une interdiction de plus qui ne réglera rien.",
-    "Qui va payer ? Toujours les mêmes, c'est non.",
-    "Fausse bonne idée : les effets pervers sont connus.",
-    "Laissez donc les gens libres de décider eux-mêmes.",
+    "encore une règle de plus qui ne réglera rien",
+    "qui va payer ? Toujours les mêmes, c'est non",
+    "c'est une fausse bonne idée, les effets pervers sont connus",
+    "laissez donc les gens décider eux-mêmes",
 )
-UNCLEAR = ("Quelqu'un sait quand le débat commence ?", "À suivre, je n'ai pas d'avis arrêté.")
+UNCLEAR = ("quelqu'un sait quand le débat commence ?", "à suivre, je n'ai pas d'avis arrêté")
 TOPICS = ("pouvoir d'achat", "liberté", "efficacité")
 
 
@@ -101,18 +109,19 @@ def _said(
 ) -> tuple[Post, Position, Proposal]:
     source = rng.choice(("simulated-mastodon", "simulated-mastodon", "simulated-bluesky"))
     words = {Stance.FAVOUR: FAVOUR, Stance.AGAINST: AGAINST, Stance.UNCLEAR: UNCLEAR}[stance]
-    said = text or rng.choice(words)
+    argument = rng.choice(words)
+    said = text or f"{rng.choice(OPENINGS)} {argument}. {proposal.statement}"
     post = Post(
         id=record_id("post", uri),
         source=source,
         kind=Kind.POST,
-        text=said if text else f"{said} {proposal.statement}",
+        text=said,
         lang="fr",
         created_at=at,
         received_at=at,
         at=at,
         links=(Link(domain="journal.example", url="https://journal.example/a"),) if rng.random() < 0.2 else (),
-        fold=record_id("fold", proposal.id, said) if rng.random() < 0.25 else None,
+        fold=record_id("fold", said) if rng.random() < 0.4 else None,
         topic=_topic(rng.choice(TOPICS)),
         reach=Reach(reposts=int(rng.expovariate(0.4))),
         flags=("simulated",),
@@ -134,7 +143,7 @@ def _said(
         created_at=at,
         at=at,
         source=source,
-        span=said.split(",")[0],
+        span="" if text else argument,
         match=rng.uniform(0.55, 0.95),
         model="stance-fr 0.1",
     )

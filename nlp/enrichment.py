@@ -97,7 +97,7 @@ class Enricher:
         french = [post for post, (lang, _) in zip(sample.values(), languages, strict=True) if lang in READ_LANGUAGES]
         texts = [post.text for post in french]
         if texts:
-            self.topics.discover(texts, self._encode(texts), max(post.at for post in french).date())
+            self.topics.discover(texts, self._encode(texts), max(post.at for post in french))
         return len(self.topics.describe())
 
     @cached_property
@@ -153,7 +153,9 @@ class Enricher:
         ranks = self.stance.deciding(pairs, probabilities)
         readings: dict[int, list[Reading]] = {}
         for (row, proposal, score), odds, rank in zip(wanted, probabilities.tolist(), ranks, strict=True):
-            readings.setdefault(row, []).append(Reading(proposal, score, *(round(p, 4) for p in odds), rank))
+            readings.setdefault(row, []).append(
+                Reading(proposal, score, round(odds[0], 4), round(odds[1], 4), round(odds[2], 4), rank)
+            )
         topic_of = dict(zip(french, topics, strict=True))
         return [
             Verdict(folds[post.id], lang, topic_of.get(row), tuple(readings.get(row, ())))

@@ -91,7 +91,10 @@ class Border:
         positions: tuple[Position, ...] = ()
         if native.proposal and native.stance:
             positions = (self._declared(native, post.id, native.stance, Origin.DECLARED, author, epoch, post.at),)
-        return Envelope(id=post.id, source=source, epoch=epoch, author=author, post=post, positions=positions)
+        also = keys.record(source, native.also) if native.also else None
+        return Envelope(
+            id=post.id, source=source, epoch=epoch, author=author, also=also, post=post, positions=positions
+        )
 
     def _vote(self, native: NativeVote, received_at: datetime) -> Envelope:
         epoch = epoch_of(received_at, self.keys.epoch_days)

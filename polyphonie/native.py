@@ -24,6 +24,7 @@ class NativePost:
     handle: str | None = field(default=None, repr=False)  # what the author would type to be forgotten
     names: tuple[str, ...] = field(default=(), repr=False)  # other identities in the payload, to wipe from the text
     title: str = field(default="", repr=False)
+    also: str | None = field(default=None, repr=False)  # another name of this message, which its answers may use
     reply_to: str | None = field(default=None, repr=False)  # uris
     repost_of: str | None = field(default=None, repr=False)
     quote_of: str | None = field(default=None, repr=False)

@@ -197,6 +197,7 @@ class Envelope(Record):
     source: Slug
     epoch: int
     author: Key | None = None
+    also: Key | None = None  # another name of the post, by which answers may point to it
     post: Post | None = None
     positions: tuple[Position, ...] = ()
     proposal: Proposal | None = None

@@ -47,6 +47,8 @@ CREATE TABLE IF NOT EXISTS quarantine (
     reason TEXT NOT NULL,
     at TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS names (also TEXT PRIMARY KEY, id TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS names_id ON names (id);
 CREATE TABLE IF NOT EXISTS tombstones (id TEXT PRIMARY KEY, at TEXT NOT NULL);
 """
 
@@ -195,6 +197,7 @@ class Spool:
         with self._transaction() as sql:
             sql.executemany("INSERT OR IGNORE INTO tombstones VALUES (?, ?)", [(gone, _now()) for gone in ids])
             sql.executemany("DELETE FROM quarantine WHERE origin = ?", [(gone,) for gone in ids])
+            sql.executemany("DELETE FROM names WHERE id = ?", [(gone,) for gone in ids])
             return sum(sql.execute("DELETE FROM items WHERE id = ?", (gone,)).rowcount for gone in ids)
 
     def close_epochs(self, before: int) -> int:
@@ -234,6 +237,7 @@ def _put_one(sql: sqlite3.Connection, envelope: Envelope) -> int:
     known = sql.execute("SELECT digest, first_seen FROM items WHERE id = ?", (envelope.id,)).fetchone()
     if known and known[0] == digest:
         return 0
+    envelope = _named(sql, envelope)
     if known and known[1] and envelope.post:
         # An edit does not make a message younger.
         received_at, at = json.loads(known[1])
@@ -260,12 +264,25 @@ def _put_one(sql: sqlite3.Connection, envelope: Envelope) -> int:
     ).rowcount
 
 
+def _named(sql: sqlite3.Connection, envelope: Envelope) -> Envelope:
+    """The envelope, pointing to what it answers by the id of that post where it has another name."""
+    if envelope.also:
+        sql.execute("INSERT OR REPLACE INTO names VALUES (?, ?)", (envelope.also, envelope.id))
+    if envelope.post is None or envelope.post.reply_to is None:
+        return envelope
+    found = sql.execute("SELECT id FROM names WHERE also = ?", (envelope.post.reply_to,)).fetchone()
+    if found is None:
+        return envelope
+    return envelope.model_copy(update={"post": envelope.post.model_copy(update={"reply_to": found[0]})})
+
+
 def _digest(envelope: Envelope) -> bytes:
     """Of what the source said, without what we added: the same message twice is the same item."""
     stable = envelope.model_dump_json(
         exclude={
             "author": True,
             "epoch": True,
+            "also": True,
             "post": _VOLATILE,
             "positions": {"__all__": {"voice": True, "epoch": True, "at": True}},
             "deletion": _VOLATILE,

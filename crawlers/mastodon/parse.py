@@ -54,6 +54,7 @@ def _native(status: Status, kind: Kind, server: str) -> NativePost:
         author=status.account.uri or status.account.url,
         handle=handle,
         names=tuple(dict.fromkeys(f"@{name}" for name in _mentioned(status))),
+        also=_numbered(status, status.id, server),
         reply_to=_replied(status, server) if kind is Kind.REPLY else None,
         repost_of=status.reblog.uri if status.reblog else None,
         quote_of=quoted.uri if quoted else None,
@@ -76,7 +77,11 @@ def _mentioned(status: Status) -> Iterator[str]:
 
 def _replied(status: Status, server: str) -> str:
     # Only the server's own number is given. In a thread of one author that the server hosts, it makes the uri;
-    # elsewhere answers to one status still share one name.
+    # elsewhere it is the other name of the status that is answered.
     if status.in_reply_to_account_id == status.account.id and status.uri.endswith(f"/{status.id}"):
         return status.uri.removesuffix(status.id) + str(status.in_reply_to_id)
-    return f"https://{server or urlsplit(status.uri).hostname}/statuses/{status.in_reply_to_id}"
+    return _numbered(status, str(status.in_reply_to_id), server)
+
+
+def _numbered(status: Status, number: str, server: str) -> str:
+    return f"https://{server or urlsplit(status.uri).hostname}/statuses/{number}"

@@ -35,6 +35,7 @@ from polyphonie.spool import Arrival, Refusal
 from simulator.world import Emission, World
 
 BATCH = 500
+SERVER = "agora.example"  # the instance whose timeline the world's Mastodon is read from
 MARK = "simulated-world"  # says that a home holds nothing but a simulation, so it may be wiped
 
 
@@ -124,7 +125,7 @@ def _parse(emission: Emission) -> Iterator[Native]:
     """What the platform's own parser makes of a payload, marked as simulated."""
     match emission.source:
         case "mastodon":
-            natives = mastodon.parse(Status.read(emission.payload))
+            natives = mastodon.parse(Status.read(emission.payload), SERVER)
         case "bluesky":
             natives = bluesky.parse(Event.read(emission.payload))
         case "decidim":

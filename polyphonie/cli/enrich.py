@@ -20,7 +20,7 @@ from nlp.topics import Topics
 from nlp.verdicts import VerdictStore
 from polyphonie.cli.erasing import erase
 from polyphonie.cli.measure import measure_all
-from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
+from polyphonie.cli.workspace import AsJson, Home, Workspace, console, progress, say
 from polyphonie.records import Proposal
 from polyphonie.spool import Refusal
 
@@ -102,7 +102,10 @@ def discover_first_topics(work: Workspace, enricher: Enricher) -> None:
     """Topics are found on the first posts; afterwards the stream joins the nearest."""
     if enricher.topics is not None and not enricher.topics.describe():
         waiting = work.spool.peek(TOPIC_SAMPLE)
-        enricher.discover_topics(envelope.post for envelope in waiting if envelope.post)
+        with console.status("looking for topics"):
+            enricher.discover_topics(envelope.post for envelope in waiting if envelope.post)
+        # Saved before anything is read: a run that is killed after this goes on with the same topics.
+        enricher.topics.save(work.settings.home / "nlp" / "topics")
 
 
 def store(work: Workspace, understood: Sequence[Understood]) -> Counter[str]:

@@ -17,7 +17,9 @@ def rebuild_command(as_json: AsJson = False, home: Home = None) -> None:
     """
     with Workspace(home) as work, work.alone("enrich"):
         with progress("rebuild") as advance:
-            counts = rebuild(work.engine, work.archive, progress=lambda done: advance(0, completed=done))
+            counts: dict[str, int] = dict(
+                rebuild(work.engine, work.archive, progress=lambda done: advance(0, completed=done)).items()
+            )
         measure_all(work, everything=True)
     say({**counts}, as_json, " · ".join(f"{number:,} {name}" for name, number in counts.items()))
 

@@ -1,5 +1,6 @@
 """A crash loses nothing and repeats nothing; the cursor is never ahead of what is stored."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -143,3 +144,12 @@ def test_a_date_of_the_future_is_flagged_and_not_trusted(border):
     admitted = border.admit(lying, NOW).post
     assert admitted.flags == ("impossible_date",)
     assert admitted.at == NOW
+
+
+def test_an_answer_finds_what_it_answers_by_its_other_name(spool, border):
+    first = replace(post(1), also="https://exemple.example/statuses/1")
+    answer = replace(post(2), reply_to="https://exemple.example/statuses/1")
+    spool.put(arrival(border, first, answer))
+    parent, child = spool.claim(2)
+    assert child.post.reply_to == parent.id
+    assert spool.put(arrival(border, answer)) == 0

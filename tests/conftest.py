@@ -87,7 +87,8 @@ def _start(folder: Path, count: int, heap: str) -> list[Node]:
     if not RUN_NODE.exists():
         pytest.skip("no Elasticsearch: set POLYPHONIE_TEST_ELASTICSEARCH to the address of one")
     port = _free_ports(count)
-    environment = os.environ | {"ES_PORT": str(port), "ES_HEAP": heap}
+    # The quick compiler alone: three servers that start together on two cores are ready in half the time.
+    environment = os.environ | {"ES_PORT": str(port), "ES_HEAP": heap, "ES_JAVA_OPTS": "-XX:TieredStopAtLevel=1"}
     launchers = []
     for number in range(count):
         with (folder / f"log-{number}").open("w") as log:

@@ -13,6 +13,7 @@ from __future__ import annotations  # array[int] exists for type checkers only
 
 from array import array
 from base64 import b64encode
+from binascii import a2b_base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -115,10 +116,8 @@ def _tally_proposal(columns: Columns, proposal: str, sources: list[str], rows: I
             source=key[1],
             origin=key[2],
             day=key[3],
-            counts={w: tuple(counts[i, at].round(6).tolist()) for i, w in enumerate(WEIGHTINGS)},
-            replicates={
-                w: b64encode(replicates[i, at].astype("<f4").tobytes()).decode() for i, w in enumerate(WEIGHTINGS)
-            },
+            counts={w: tuple(counts[i, at].tolist()) for i, w in enumerate(WEIGHTINGS)},
+            replicates={w: pack(replicates[i, at]) for i, w in enumerate(WEIGHTINGS)},
         )
 
 
@@ -165,7 +164,7 @@ def _units(columns: Columns, proposal: str, rows: Ints, voice: Ints) -> NDArray[
 
 def _replicates(
     cell: Ints, stance: Ints, units: NDArray[np.uint64], weights: NDArray[np.float64], cells: int
-) -> NDArray[np.float32]:
+) -> NDArray[np.float64]:
     """Sums of favour and against under the bootstrap weights: (weightings, cells, 2, REPLICATES)."""
     sided = stance < 2
     names, unit = np.unique(units[sided], return_inverse=True)
@@ -181,8 +180,24 @@ def _replicates(
     total = np.zeros((len(weights) * height, REPLICATES))
     for start in range(0, len(names), CHUNK):
         total += stacked[:, start : start + CHUNK] @ replicate_weights(names[start : start + CHUNK])
-    return total.reshape(len(weights), cells, 2, REPLICATES).astype(np.float32)
+    return total.reshape(len(weights), cells, 2, REPLICATES)
 
 
-def _packed(replicates: NDArray[np.float32]) -> str:
-    return b64encode(replicates.astype("<f4").tobytes()).decode()
+def pack(sums: NDArray[np.float64]) -> str:
+    """Sums of favour and against under the bootstrap weights, (2, REPLICATES), as base64 of little-endian float16.
+
+    They are divided by their largest, which goes first as a float32: half a thousandth is far under what 256 draws can
+    tell, and a page reads half the bytes.
+    """
+    largest = np.float32(sums.max(initial=0.0))
+    scaled = sums / largest if largest > 0 else sums
+    return b64encode(largest.astype("<f4").tobytes() + scaled.astype("<f2").tobytes()).decode()
+
+
+def unpack(packed: list[str]) -> NDArray[np.float32]:
+    """What `pack` was given, for each: (n, 2 x REPLICATES), favour then against."""
+    width = 4 + 2 * 2 * REPLICATES
+    raw = np.frombuffer(b"".join(map(a2b_base64, packed)), np.uint8).reshape(-1, width)
+    largest = np.ascontiguousarray(raw[:, :4]).view("<f4")
+    sums: NDArray[np.float32] = np.ascontiguousarray(raw[:, 4:]).view("<f2").astype(np.float32) * largest
+    return sums

@@ -1,6 +1,5 @@
 """Tallies: what remains of positions when raw data expire; how they are made again, and how a page reads them."""
 
-from base64 import b64decode
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
@@ -15,7 +14,7 @@ from scipy.sparse import csr_array
 from index.documents import tally_document
 from index.engine import Engine, Where
 from measures.bootstrap import REPLICATES
-from measures.columns import FIELDS, Columns, tally_columns
+from measures.columns import FIELDS, Columns, tally_columns, unpack
 from measures.popularity import Counts
 from measures.window import WEIGHTINGS, View
 from polyphonie.pseudonyms import epoch_of, epoch_start
@@ -164,7 +163,6 @@ def read_cells(engine: Engine, view: View, proposals: Collection[str] = ()) -> C
     )
     wanted = ("proposal", "source", "origin", "day", "counts", "replicates")
     documents = list(engine.scan("tallies", where, wanted))
-    packed = b"".join(b64decode(document["replicates"][view.weighting]) for document in documents)
     counted = [document["counts"][weighting] for document in documents for weighting in WEIGHTINGS]
     return Cells(
         view,
@@ -173,7 +171,7 @@ def read_cells(engine: Engine, view: View, proposals: Collection[str] = ()) -> C
         [document["origin"] for document in documents],
         [date.fromisoformat(document["day"][:10]) for document in documents],
         np.array(counted, np.float64).reshape(-1, len(WEIGHTINGS), 3),
-        np.frombuffer(packed, "<f4").reshape(-1, 2 * REPLICATES),
+        unpack([document["replicates"][view.weighting] for document in documents]),
     )
 
 

@@ -1,6 +1,5 @@
 """From position documents to tallies, by hand and through the embedded engine."""
 
-from base64 import b64decode
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from index.documents import position_document, tally_from
 from index.embedded import EmbeddedEngine
 from index.engine import Document, Engine, Where
+from measures.columns import pack, unpack
 from measures.popularity import raw_share
 from measures.tallies import measure, read_cells, read_counts, tally
 from measures.window import View
@@ -113,14 +113,21 @@ def test_a_tally_does_not_depend_on_order_nor_on_the_other_proposals() -> None:
 def replicates(positions: list[Document]) -> np.ndarray:
     """(cells, 2, B) of voices, in order of day."""
     found = sorted(tally(positions), key=lambda t: (t.day, t.origin))
-    return np.stack([np.frombuffer(b64decode(t.replicates["voices"]), "<f4").reshape(2, -1) for t in found])
+    return unpack([each.replicates["voices"] for each in found]).reshape(len(found), 2, -1)
+
+
+def test_packed_sums_keep_three_digits() -> None:
+    sums = np.random.default_rng(0).gamma(3, 1e6, (2, 256))
+    np.testing.assert_allclose(unpack([pack(sums), pack(sums * 0)])[0], sums.ravel(), rtol=1e-3)
+    assert not unpack([pack(sums * 0)]).any()
+    assert unpack([]).shape == (0, 512)
 
 
 def test_a_voice_has_one_weight_wherever_it_speaks() -> None:
     split = replicates([position("a", "favour"), position("a", "favour", day=1)])
     np.testing.assert_array_equal(split[0], split[1])
     whole = replicates([position("a", "favour")])
-    np.testing.assert_allclose(split.sum(axis=0), whole[0], rtol=1e-6)
+    np.testing.assert_allclose(split.sum(axis=0), whole[0], rtol=2e-3)
 
 
 def test_copies_share_one_weight_and_other_voices_do_not() -> None:
@@ -130,7 +137,7 @@ def test_copies_share_one_weight_and_other_voices_do_not() -> None:
     np.testing.assert_array_equal(together[0, 0], together[2, 0])
     # One voice that says the same thing twice is a voice, not a group of copies.
     alone = replicates([position("a", "favour", fold="f"), position("a", "favour", day=1, fold="f")])
-    np.testing.assert_allclose(alone.sum(axis=0)[0], replicates([position("a", "favour")])[0, 0], rtol=1e-6)
+    np.testing.assert_allclose(alone.sum(axis=0)[0], replicates([position("a", "favour")])[0, 0], rtol=2e-3)
     apart = replicates([position(f"v{i}", "favour", day=i) for i in range(2)])
     assert abs(np.corrcoef(apart[0, 0], apart[1, 0])[0, 1]) < 0.3
 
@@ -141,7 +148,7 @@ def test_a_voice_joins_its_largest_group_with_all_its_positions() -> None:
     lone = [position("a", "against", day=2)]
     found = replicates([*small, *large, *lone])
     # a and c weigh the same on the second day; what a said alone on the third day weighs as they do.
-    np.testing.assert_allclose(found[2, 1] * (1 / 3 + 2) / (1 / 3), found[1, 0], rtol=1e-5)
+    np.testing.assert_allclose(found[2, 1] * (1 / 3 + 2) / (1 / 3), found[1, 0], rtol=2e-3)
 
 
 @pytest.fixture

@@ -195,10 +195,7 @@ def _volumes(here: Here, row: ProposalRow, step: int, provenance: Provenance) ->
                 example, "Ces volumes sont ce que le modèle a lu ou que les auteurs ont dit, sans correction."
             )
         )
-    lines = [
-        [day.isoformat(), (end - timedelta(days=1)).isoformat(), *map(rounded, told)] for day, end, *told in buckets
-    ]
-    lines += [[gap.since.isoformat(), (gap.until - timedelta(days=1)).isoformat(), *[gap.reason] * 3] for gap in hidden]
+    lines = exported_volumes(buckets, hidden)
     offer(f"volumes-{name}", f"{row.proposal.title} : volumes", VOLUME_HEADER, lines, draw, provenance, here.desk.now)
 
 

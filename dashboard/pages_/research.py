@@ -138,10 +138,7 @@ def _curve(here: Here, query: str, told: SearchMix, provenance: Provenance) -> N
             f"{french.number(rounded(against))} contre, {french.number(rounded(unclear))} sans position nette."
         )
         st.html(cells.reading(example, "Rien n'est corrigé ici : une requête mêle plusieurs propositions."))
-    lines = [
-        [day.isoformat(), (end - timedelta(days=1)).isoformat(), *map(rounded, mixed)] for day, end, *mixed in buckets
-    ]
-    lines += [[gap.since.isoformat(), (gap.until - timedelta(days=1)).isoformat(), *[gap.reason] * 3] for gap in hidden]
+    lines = exported_volumes(buckets, hidden)
     offer("recherche", f"Requête {french.quoted(query)}", VOLUME_HEADER, lines, draw, provenance, here.desk.now)
 
 

@@ -1,7 +1,7 @@
 """Une proposition: who is for and against over time, with which arguments, where, and why the model says so."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from html import escape
 
@@ -13,11 +13,11 @@ from dashboard.addresses import address
 from dashboard.charts.axes import Width
 from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
-from dashboard.measured import CURVE_HEADER, VOLUME_HEADER, exported_curve, line, step_days, title
+from dashboard.measured import CURVE_HEADER, VOLUME_HEADER, exported_curve, exported_volumes, line, step_days, title
 from dashboard.palette import Palette
 from dashboard.posts import beside, card
 from dashboard.provenance import Provenance
-from index.engine import Engine
+from index.engine import Engine, Where
 from measures.arguments import Arguments, arguments, places, shared_links
 from measures.disclosure import rounded
 from measures.overview import CurvePoint, MixPoint, ProposalRow, curve, mix, overview
@@ -37,7 +37,7 @@ def body(here: Here) -> Provenance:
     st.html(_pager(here, order, asked) + _header(proposal))
     row = next((row for row in rows if row.proposal.id == asked), None)
     if row is None:
-        nothing(here, "Aucune prise de position sur cette période", "Cette proposition n'a pas été discutée ici.")
+        nothing(here, "Aucune prise de position sur cette période", _extent(here, asked))
         return here.provenance()
     provenance = here.provenance(rounded(row.voices), rounded(row.posts))
     if row.masked:
@@ -52,6 +52,19 @@ def body(here: Here) -> Provenance:
     _arguments(here, asked)
     _places(here, asked)
     return provenance
+
+
+def _extent(here: Here, name: str) -> str:
+    """When this proposal was discussed, in words; tallies know it even after texts have expired."""
+    asked = {"first": {"min": {"field": "at"}}, "last": {"max": {"field": "at"}}}
+    found = here.desk.read(
+        ("extent", name), lambda engine: engine.aggregate("tallies", asked, Where(terms={"proposal": (name,)}))
+    )
+    ends = [found[end]["value"] for end in ("first", "last")]
+    if None in ends:
+        return "Cette proposition n'a encore été discutée dans aucune source suivie."
+    first, last = (datetime.fromtimestamp(end / 1000, UTC).date() for end in ends)
+    return f"Cette proposition a été discutée {french.period(first, last)}."
 
 
 def _choose(here: Here, asked: str) -> None:

@@ -11,7 +11,7 @@ from dashboard.addresses import address
 from dashboard.charts.axes import Width
 from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
-from dashboard.measured import VOLUME_HEADER, step_days, title
+from dashboard.measured import VOLUME_HEADER, exported_volumes, step_days, title
 from dashboard.palette import Palette
 from dashboard.posts import beside, card
 from dashboard.provenance import Provenance

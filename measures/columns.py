@@ -40,7 +40,7 @@ _STANCES = {stance.value: code for code, stance in enumerate(Stance)}
 
 @dataclass(frozen=True)
 class Columns:
-    """Positions as columns of numbers, 44 bytes each: a million of them must fit a laptop."""
+    """Positions as columns of numbers, 46 bytes each: a million of them must fit a laptop."""
 
     proposals: dict[str, int] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)

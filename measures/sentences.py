@@ -10,6 +10,7 @@ from measures.popularity import Difference, Estimate
 from measures.window import View, Weighting
 
 THIN = "\u202f"  # narrow no-break space: thousands, before % and inside guillemets
+COLON = "\u00a0:"  # a colon takes the wide one
 MINUS = "\u2212"
 AMONG: dict[Weighting, str] = {
     "voices": "des voix qui prennent parti",
@@ -17,8 +18,8 @@ AMONG: dict[Weighting, str] = {
     "reach": "de la portée des messages qui prennent parti",
 }
 APPROVED = "est approuvée par"
-MOST_APPROVED = f"est la plus approuvée{THIN}:"
-LEAST_APPROVED = f"est la moins approuvée{THIN}:"
+MOST_APPROVED = f"est la plus approuvée{COLON}"
+LEAST_APPROVED = f"est la moins approuvée{COLON}"
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ def sentences(rows: Sequence[ProposalRow], view: View) -> list[Sentence]:
         return []
     told: dict[str, str] = {}
     first = shown[0]
-    told[first.proposal.id] = _approved(first, MOST_APPROVED if len(shown) > 1 else APPROVED, view)
+    told[first.proposal.id] = _approved(first, _leading(first) if len(shown) > 1 else APPROVED, view)
     if len(shown) > 1:
-        told[shown[-1].proposal.id] = _approved(shown[-1], LEAST_APPROVED, view)
+        told[shown[-1].proposal.id] = _approved(shown[-1], _trailing(shown[-1], len(shown)), view)
     moved = [row for row in shown if row.change and row.change.established and row.proposal.id not in told]
     if moved:
         row = max(moved, key=lambda row: abs(row.change.value) if row.change else 0.0)
@@ -48,8 +49,8 @@ def sentences(rows: Sequence[ProposalRow], view: View) -> list[Sentence]:
     if divided:
         row = min(divided, key=lambda row: (row.corrected.high - row.corrected.low, row.proposal.id))
         told[row.proposal.id] = (
-            f"{_title(row)} partage : **{_percent(row.corrected.share)}** d’approbation {_between(row.corrected)}, "
-            "pas de majorité établie."
+            f"{_title(row)} partage{COLON} **{_percent(row.corrected.share)}** d’approbation"
+            f" {_between(row.corrected)}, pas de majorité établie."
         )
     discussed = max(shown, key=lambda row: row.voices)
     if discussed.proposal.id not in told:
@@ -64,11 +65,23 @@ def _approved(row: ProposalRow, opening: str, view: View) -> str:
     return f"{_title(row)} {opening} {share}{_trend(row.change, view)}."
 
 
+def _leading(row: ProposalRow) -> str:
+    if row.rank is None or row.rank.worst == 1:
+        return MOST_APPROVED
+    return f"arrive en tête, sans se détacher (rang {row.rank.best} à {row.rank.worst}){COLON}"
+
+
+def _trailing(row: ProposalRow, rows: int) -> str:
+    if row.rank is None or row.rank.best == rows:
+        return LEAST_APPROVED
+    return f"arrive en dernier, sans se détacher (rang {row.rank.best} à {row.rank.worst}){COLON}"
+
+
 def _trend(change: Difference | None, view: View) -> str:
     if change is None or change.value != change.value:
         return ""
     since = {1: "la veille", 7: "la semaine précédente"}.get(view.days, f"les {view.days} jours précédents")
-    if not change.established:
+    if not change.established or round(100 * change.value) == 0:
         return f", pas de différence établie avec {since}"
     way = "hausse" if change.value > 0 else "baisse"
     low, high = _signed(change.low), _signed(change.high)

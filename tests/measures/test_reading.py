@@ -149,7 +149,7 @@ def test_sentences(engine: Engine) -> None:
     told = sentences(overview(engine, VIEW, K, None), VIEW)
     assert [sentence.proposal_id for sentence in told] == ["loyers", "velos"]
     first, second = (sentence.text_fr for sentence in told)
-    assert first.startswith("«\u202fEncadrer les loyers\u202f» est la plus approuvée\u202f: **")
+    assert first.startswith("«\u202fEncadrer les loyers\u202f» est la plus approuvée\u00a0: **")
     assert "\u202f%** des voix qui prennent parti (entre " in first
     assert "en hausse probable depuis les 28 jours précédents (+" in first
     assert "Des pistes \\* cyclables" in second

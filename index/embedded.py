@@ -3,7 +3,7 @@
 import fcntl
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ import tantivy
 from index.aggregations import Dialect, check, shape
 from index.engine import COLLECTIONS, EVERYTHING, Collection, Document, Hits, Where, Written
 from index.query import MAX_PAGED, compile_where
-from index.schema import FIELDS, VERSION, Kind, elide, instant, order_of, refusal
+from index.schema import FIELDS, VERSION, Kind, elide, instant, order_of, refusal, to_json
 from index.tantivy_queries import (
     FRENCH,
     ORDER,
@@ -108,7 +108,7 @@ class EmbeddedEngine:
                     refused.append((str(document.get("id", "")), reason))
                     continue
                 writer.delete_documents_by_term("id", document["id"])
-                writer.add_document(_native(collection, document, shelf.schema))
+                writer.add_document(tantivy.Document.from_dict(native_fields(collection, document), shelf.schema))
                 count += 1
         return Written(count, refused)
 
@@ -226,26 +226,29 @@ class EmbeddedEngine:
             return self._shelves[collection]
 
 
-def _native(collection: Collection, document: Document, schema: tantivy.Schema) -> tantivy.Document:
-    fields: dict[str, Any] = {ORDER: order_of(collection, document)}
-    for name, content in document.items():
-        kind = FIELDS[collection][name]
-        if content is None or kind is Kind.STORED:
-            continue
-        if kind is Kind.TEXT:
-            fields[name] = elide(content)
-        elif kind is Kind.TEXTS:
-            fields[name] = [elide(text) for text in content]
-        elif kind is Kind.DATE:
-            fields[name] = instant(content)
-        elif kind is Kind.FLOAT:
-            fields[name] = float(content)
-        elif kind is Kind.KEYWORDS:
-            fields[name] = list(dict.fromkeys(content))
-        else:
-            fields[name] = content
-    fields[SOURCE] = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-    return tantivy.Document.from_dict(fields, schema)
+_CONVERSIONS: dict[Kind, Callable[[Any], Any]] = {
+    Kind.KEYWORD: str,
+    Kind.KEYWORDS: lambda words: list(dict.fromkeys(words)),
+    Kind.TEXT: elide,
+    Kind.TEXTS: lambda texts: [elide(text) for text in texts],
+    Kind.DATE: instant,
+    Kind.FLOAT: float,
+    Kind.INTEGER: int,
+    Kind.BOOLEAN: bool,
+}
+
+
+def native_fields(collection: Collection, document: Document) -> dict[str, Any]:
+    """What tantivy is given for a document that fits the schema: its fields, its sort key, and itself as JSON."""
+    kinds = FIELDS[collection]
+    fields: dict[str, Any] = {
+        name: convert(content)
+        for name, content in document.items()
+        if content is not None and (convert := _CONVERSIONS.get(kinds[name]))
+    }
+    fields[ORDER] = order_of(collection, document)
+    fields[SOURCE] = to_json(document).encode()
+    return fields
 
 
 def _document(searcher: tantivy.Searcher, address: tantivy.DocAddress) -> Document:

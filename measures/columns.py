@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from measures.bootstrap import REPLICATES, mix, replicate_weights
-from measures.window import WEIGHTINGS
+from measures.window import WEIGHTINGS, Weighting
 from polyphonie.records import Origin, Stance, Tally, record_id
 
 Ints = NDArray[np.int64]
@@ -117,7 +117,7 @@ def _tally_proposal(columns: Columns, proposal: str, sources: list[str], rows: I
             origin=key[2],
             day=key[3],
             counts={w: tuple(counts[i, at].tolist()) for i, w in enumerate(WEIGHTINGS)},
-            replicates={w: pack(replicates[i, at]) for i, w in enumerate(WEIGHTINGS)},
+            replicates=_packed(replicates[:, at]),
         )
 
 
@@ -181,6 +181,19 @@ def _replicates(
     for start in range(0, len(names), CHUNK):
         total += stacked[:, start : start + CHUNK] @ replicate_weights(names[start : start + CHUNK])
     return total.reshape(len(weights), cells, 2, REPLICATES)
+
+
+def _packed(sums: NDArray[np.float64]) -> dict[str, str]:
+    """Each weighting packed, but those whose sums are those of the one before it: where every voice spoke once and
+    nothing was repeated, as in votes, the three are one."""
+    fresh = [i for i in range(len(sums)) if i == 0 or not np.array_equal(sums[i], sums[i - 1])]
+    return {WEIGHTINGS[i]: pack(sums[i]) for i in fresh}
+
+
+def packed_of(replicates: dict[str, str], weighting: Weighting) -> str:
+    """The packed sums of a weighting, or of the one before it where both are the same."""
+    known = WEIGHTINGS[: WEIGHTINGS.index(weighting) + 1]
+    return next(replicates[each] for each in reversed(known) if each in replicates)
 
 
 def pack(sums: NDArray[np.float64]) -> str:

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from index.documents import tally_document
 from index.engine import Engine, Where
 from measures.bootstrap import REPLICATES
-from measures.columns import FIELDS, Columns, tally_columns, unpack
+from measures.columns import FIELDS, Columns, packed_of, tally_columns, unpack
 from measures.popularity import Counts
 from measures.window import WEIGHTINGS, View
 from polyphonie.pseudonyms import epoch_of, epoch_start
@@ -171,7 +171,7 @@ def read_cells(engine: Engine, view: View, proposals: Collection[str] = ()) -> C
         [document["origin"] for document in documents],
         [date.fromisoformat(document["day"][:10]) for document in documents],
         np.array(counted, np.float64).reshape(-1, len(WEIGHTINGS), 3),
-        unpack([document["replicates"][view.weighting] for document in documents]),
+        unpack([packed_of(document["replicates"], view.weighting) for document in documents]),
     )
 
 

@@ -10,10 +10,10 @@ import pytest
 from index.documents import position_document, tally_from
 from index.embedded import EmbeddedEngine
 from index.engine import Document, Engine, Where
-from measures.columns import pack, unpack
+from measures.columns import pack, packed_of, unpack
 from measures.popularity import raw_share
 from measures.tallies import measure, read_cells, read_counts, tally
-from measures.window import View
+from measures.window import WEIGHTINGS, View
 from polyphonie.pseudonyms import epoch_of
 from polyphonie.records import Kind, Origin, Position, Post, Reach, Stance, position_id, record_id
 
@@ -149,6 +149,24 @@ def test_a_voice_joins_its_largest_group_with_all_its_positions() -> None:
     found = replicates([*small, *large, *lone])
     # a and c weigh the same on the second day; what a said alone on the third day weighs as they do.
     np.testing.assert_allclose(found[2, 1] * (1 / 3 + 2) / (1 / 3), found[1, 0], rtol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("positions", "weightings"),
+    [
+        ([position("a", "favour"), position("b", "against")], {"voices"}),
+        ([position("a", "favour"), position("b", "against", reposts=2)], {"voices", "reach"}),
+        ([position("a", "favour"), position("a", "against")], {"voices", "posts"}),
+        ([position("a", "favour"), position("a", "against", reposts=2)], {"voices", "posts", "reach"}),
+    ],
+)
+def test_equal_weightings_are_kept_once(positions: list[Document], weightings: set[str]) -> None:
+    (found,) = tally(positions)
+    assert found.replicates.keys() == weightings
+    for weighting in WEIGHTINGS:
+        sides = unpack([packed_of(found.replicates, weighting)]).reshape(2, -1)
+        # Over 256 draws, the mean of an exponential weight is one within a fifth.
+        assert sides.mean(axis=1) == pytest.approx(found.counts[weighting][:2], rel=0.25)
 
 
 @pytest.fixture

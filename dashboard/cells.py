@@ -128,7 +128,7 @@ def notice(title: str, text: str, kind: str = "empty") -> str:
 
 def emphasised(text: str) -> str:
     """One line of Markdown as HTML: escaped, ** is strong, and a mark after a backslash is only itself."""
-    parts = re.split(r"(\\.|\*\*)", escape(text, quote=False))
+    parts = re.split(r"(\\.|\*\*)", escape(text))
     told, strong = [], False
     for part in parts:
         if part == "**":

@@ -43,6 +43,7 @@ class Here:
     health: tuple[SourceHealth, ...]
     confusion: Confusion | None
     model: str
+    about: tuple[str, ...] = ()  # sources of the one thing that is looked at, where there is one
 
     @property
     def k(self) -> int:
@@ -56,6 +57,8 @@ class Here:
     @property
     def sources(self) -> tuple[str, ...]:
         """The sources of this view that have anything in its days; all the chosen ones when none has."""
+        if self.about:
+            return self.about
         chosen = [each for each in self.health if not self.choice.sources or each.source in self.choice.sources]
         inside = [
             each.source
@@ -72,13 +75,14 @@ class Here:
         return any(is_simulated(source) for source in self.sources)
 
     def narrowed(self, sources: Sequence[str]) -> "Here":
-        """The same place; where the visitor asked for everything, the window shrinks to the days of some sources."""
+        """The same place, about some sources only; where everything is asked for, on the days that they have."""
+        here = replace(self, about=tuple(sorted(set(sources))))
         seen = [each for each in self.health if each.source in sources and each.first and each.last]
         if self.choice.period != "tout" or not seen:
-            return self
+            return here
         since = min(each.first.date() for each in seen if each.first)
         until = max(each.last.date() for each in seen if each.last) + timedelta(days=1)
-        return replace(self, window=replace(self.window, since=since, until=until))
+        return replace(here, window=replace(self.window, since=since, until=until))
 
     def provenance(self, voices: float | None = None, posts: float | None = None) -> Provenance:
         """Where the figures of this view come from."""

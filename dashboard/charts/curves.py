@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 import altair as alt
 
@@ -29,7 +29,7 @@ def curves(
     layers += axes.zones(common_gaps(lines), low, high, end - first, x, axes.share_y("from", low, high), palette)
     if low < 0.5 < high:
         layers.append(
-            alt.Chart(axes.inline([{"day": axes.moment(first), "day2": axes.moment(last), "share": 0.5}]))
+            alt.Chart(axes.inline([{"day": axes.moment(first), "day2": _last_seen(known, last), "share": 0.5}]))
             .mark_rule(color=palette.muted, strokeWidth=1, strokeDash=[2, 3])
             .encode(x=x, x2="day2:T", y=y)
         )
@@ -70,6 +70,11 @@ def _range(points: Sequence[Point]) -> tuple[float, float]:
     while high - low < 0.4:
         low, high = max(0.0, low - 0.1), min(1.0, high + 0.1)
     return round(low, 1), round(min(1.0, high), 1)
+
+
+def _last_seen(known: Sequence[Point], last: date) -> str:
+    # The half-way line stops where labels begin.
+    return max(point.middle for point in known).isoformat() if known else axes.moment(last)
 
 
 def _line(line: Line, x: alt.X, domain: tuple[float, float], palette: Palette) -> list[alt.Chart]:

@@ -39,13 +39,13 @@ def body(here: Here) -> Provenance:
     if row is None:
         nothing(here, "Aucune prise de position sur cette période", _extent(here, asked))
         return here.provenance()
+    here = here.narrowed(row.sources)
     provenance = here.provenance(rounded(row.voices), rounded(row.posts))
     if row.masked:
         st.html(cells.mask(row.masked))
         st.html(f'<p class="po-small">Un résultat est montré à partir de {here.k} voix, jamais moins.</p>')
         return provenance
     st.html(f'<ul class="po-lead"><li>{french.typeset(_answer(row, rows))}</li></ul>')
-    here = here.narrowed(row.sources)
     step = step_days(here.window, row.voices, here.k)
     _share_over_time(here, row, step, provenance)
     _volumes(here, row, step, provenance)

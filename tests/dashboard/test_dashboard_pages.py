@@ -1,0 +1,263 @@
+"""Each page, run by Streamlit itself over a home of invented records: figures, addresses, empty and error states."""
+
+import re
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dashboard import frame, memory
+from dashboard.french import percent
+from dashboard.launch import command
+from index.opening import open_engine
+from measures.overview import overview
+from measures.quality import confusion_from
+from measures.window import View
+from polyphonie.errors import EngineUnreachable
+from polyphonie.settings import load
+
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+PAGES = ("overview", "proposals", "proposal", "research", "method")
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+def opened(page="overview", **parameters):
+    """The page at an address; it raised nothing that a visitor would see as a crash."""
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    if page != "overview":
+        app.run()
+        app.switch_page(f"pages_/{page}.py")
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def told(app):
+    """All the HTML of a page but its style and script."""
+    bodies = [element.proto.body for element in app.get("html")]
+    return "\n".join(body for body in bodies if not body.startswith(("<style", "<script")))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_has_its_frame(at_home, page):
+    html = told(opened(page, p="loyers", q="loyers"))
+    assert 'class="po-mast"' in html
+    assert "Ceci n'est pas un sondage." in html
+    assert "simulated-bluesky, simulated-mastodon" in html
+    assert "stance-fr 0.1" in html
+    assert "données simulées" in html
+    assert "Méthode et qualité" in html
+
+
+def test_the_overview_gives_the_figures_of_the_measures(at_home):
+    engine = open_engine(load(at_home))
+    today = datetime.now(UTC).date()
+    view = View(today - timedelta(days=29), today + timedelta(days=1))
+    shares = [row.corrected.share for row in overview(engine, view, 11, confusion_from()) if not row.masked]
+    engine.close()
+    shown = re.findall(r'class="po-figure">(.*?)<', told(opened()))
+    assert shown == [percent(share) for share in shares]
+    assert len(shown) == 5
+
+
+def test_the_overview_masks_six_voices(at_home):
+    html = told(opened())
+    assert "Encadrer les loyers dans les grandes villes" in html
+    assert "voix qui prennent parti" in html
+    assert "Santé de la collecte" in html
+    # The proposal is there, its figure is not.
+    assert "Changer le nom de la place du marché" in html
+    assert '<div class="po-mask">moins de 11 voix</div>' in html
+
+
+def test_an_address_gives_the_same_view_again(at_home):
+    address = {"periode": "90j", "sources": "simulated-bluesky", "ponderation": "messages", "origine": "predites"}
+    first, second = opened(**address), opened(**address)
+    assert told(first) == told(second)
+    assert first.segmented_control(key="periode").value == "90j"
+    assert first.multiselect(key="sources").value == ["simulated-bluesky"]
+    assert first.selectbox(key="ponderation").value == "messages"
+    assert first.selectbox(key="origine").value == "predites"
+    assert "Sources\u00a0: simulated-bluesky ·" in told(first)
+
+
+def test_a_choice_in_the_top_bar_is_written_in_the_address(at_home):
+    app = opened()
+    app.selectbox(key="ponderation").set_value("portee").run()
+    assert app.query_params["ponderation"] == "portee"
+    assert "ponderation=portee" in told(app)  # and every link carries it
+    app.selectbox(key="ponderation").set_value("voix").run()
+    assert "ponderation" not in app.query_params
+
+
+def test_choosing_dates_begins_with_the_days_on_screen(at_home):
+    app = opened()
+    app.segmented_control(key="periode").set_value("dates").run()
+    assert len(app.date_input(key="dates").value) == 2
+    assert ".." in str(app.query_params["periode"])
+
+
+def test_a_bad_address_is_ignored_in_words(at_home):
+    html = told(opened(periode="hier", sources="inconnue<b>"))
+    assert html.count("Une partie de l'adresse a été ignorée") == 2
+    assert "inconnue&lt;b&gt;" in html
+    assert html.count('class="po-interval"') == 5
+
+
+def test_a_vote_of_2019_says_when_its_data_exist_and_offers_them(at_home):
+    app = opened("overview", sources="consultation-exemple")
+    assert "Les données de ces sources vont du 2 mai au 30 juin 2019" in told(app)
+    app.button(key="voir-tout").click().run()
+    html = told(app)
+    assert "Un repas végétarien par semaine à la cantine" in html
+    assert html.count('class="po-interval"') == 1
+    assert "données simulées" not in html
+
+
+def test_a_proposal_without_recent_voice_says_when_it_was_discussed(at_home):
+    assert "a été discutée du 2 mai au 30 juin 2019" in told(opened("proposal", p="vote-cantine"))
+    html = told(opened("proposal", p="vote-cantine", periode="tout"))
+    assert "il n'y a rien à corriger" in html
+    assert "Du 28 au 30 juin 2019" in html
+
+
+def test_proposals_are_compared_in_words(at_home):
+    app = opened("proposals", comparer="train~senat", periode="tout")
+    html = told(app)
+    assert "<em>Rouvrir les petites lignes de train</em> devant <em>Supprimer le Sénat</em>" in html
+    assert "très probable" in html
+    assert len(app.get("vega_lite_chart")) == 1
+
+
+def test_the_table_is_filtered_and_sorted_from_the_address(at_home):
+    html = told(opened("proposals", filtre="TRAIN", tri="titre"))
+    table = html[html.index("Toutes les propositions</h2>") :]
+    assert "Rouvrir les petites lignes" in table
+    assert "Supprimer le Sénat" not in table
+
+
+def test_an_unknown_proposal_is_said_and_others_are_offered(at_home):
+    html = told(opened("proposal", p="<i>rien"))
+    assert "Aucune proposition ne s'appelle" in html
+    assert "&lt;i&gt;rien" in html
+    assert "Supprimer le Sénat" in html
+
+
+def test_one_proposal_shows_arguments_places_and_why(at_home):
+    html = told(opened("proposal", p="loyers"))
+    for words in ("logement", "portée par Parti des exemples", "Pourquoi ?", "Où l'on en discute", "journal.example"):
+        assert words in html
+    assert html.count('class="po-post"') == 4
+    assert "pouvoir d&#x27;achat" in html
+    assert "×" in html  # copies are folded
+
+
+def test_a_search_becomes_a_curve_a_mix_and_a_list(at_home):
+    app = opened("research", q="loyers")
+    html = told(app)
+    assert "sans position nette" in html
+    assert len(app.get("vega_lite_chart")) == 1
+    assert "page 1 sur" in html
+
+
+def test_a_hostile_message_is_shown_as_text(at_home):
+    html = told(opened("research", q="gras OU loyers"))
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert" in html
+
+
+@pytest.mark.parametrize("query", ["(loyers", "loyers ET", "inconnu:oui", '"sans fin'])
+def test_a_query_that_is_not_understood_is_said_in_one_line(at_home, query):
+    html = told(opened("research", q=query))
+    assert "La requête n'est pas comprise" in html
+    assert "Ceci n'est pas un sondage." in html
+
+
+def test_a_query_of_few_voices_is_masked(at_home):
+    html = told(opened("research", q="place marché"))
+    assert "moins de 11 voix" in html
+    assert 'class="po-post"' not in html
+
+
+def test_the_method_tells_sources_and_register(at_home):
+    html = told(opened("method"))
+    for words in ("Collecter", "Ce qui n'est pas mesuré", "Registre du traitement", "consultation-exemple", "11 voix"):
+        assert words in html
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_home_says_how_to_begin(tmp_path, monkeypatch, page):
+    monkeypatch.setenv("POLYPHONIE_HOME", str(tmp_path))
+    html = told(opened(page, p="loyers", q="loyers"))
+    assert "Aucune donnée pour l'instant" in html
+    assert "polyphonie import" in html
+    assert "polyphonie demo" in html
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_unreachable_engine_says_which_and_since_when(tmp_path, monkeypatch, page):
+    monkeypatch.setenv("POLYPHONIE_HOME", str(tmp_path))
+    monkeypatch.setenv("POLYPHONIE_ENGINE", "elasticsearch")
+    monkeypatch.setenv("POLYPHONIE_ELASTICSEARCH__URL", "http://127.0.0.1:9")
+    html = told(opened(page, p="loyers", q="loyers"))
+    assert "L'index ne répond pas" in html
+    assert "http://127.0.0.1:9" in html
+    assert "ne répond pas depuis le" in html
+
+
+def test_the_last_known_view_stays_when_the_engine_falls_silent(at_home, monkeypatch):
+    """The engine stops between two visits: same figures, their date, and the address that is silent."""
+    app = opened()
+    assert "Vue ancienne" not in told(app)
+    monkeypatch.setattr(memory, "_minute", lambda moment: moment.timestamp())  # nothing stays fresh
+
+    def silent(*_):
+        raise EngineUnreachable("stopped")
+
+    monkeypatch.setattr(frame, "open_engine", silent)
+    frame._engine.clear()
+    html = told(app.run())
+    assert "Vue ancienne" in html
+    assert "dernière vue connue" in html
+    assert html.count('class="po-interval"') == 5
+
+
+@pytest.mark.parametrize(("page", "address"), [("proposal", {"p": "loyers"}), ("research", {"q": "loyers"})])
+def test_a_campaign_sees_no_text_of_a_message(at_home, monkeypatch, page, address):
+    seen = told(opened(page, **address))
+    assert 'class="po-post"' in seen
+    assert "Il faut encadrer les loyers." in seen[seen.index("<article") :]
+    monkeypatch.setenv("POLYPHONIE_DASHBOARD__TENANT", "campaign")
+    st.cache_resource.clear()
+    html = told(opened(page, **address))
+    assert "agrégats seulement" in html
+    assert 'class="po-post"' not in html
+    assert "Pourquoi" not in html
+    assert "<blockquote" not in html
+
+
+def test_a_wrong_setting_is_one_line(dashboard_home, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    shutil.copytree(dashboard_home, home)
+    (home / "settings.yaml").write_text("dashbord: {port: 1}\n", encoding="utf-8")
+    monkeypatch.setenv("POLYPHONIE_HOME", str(home))
+    html = told(opened())
+    assert "La configuration ne peut pas être lue" in html
+    assert "dashbord" in html
+
+
+def test_the_command_serves_on_loopback_only_and_tells_nobody():
+    flags = command(8123)
+    assert {"--server.address=127.0.0.1", "--server.port=8123", "--browser.gatherUsageStats=false"} <= set(flags)
+    assert Path(flags[4]).name == "app.py"

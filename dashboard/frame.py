@@ -110,19 +110,20 @@ def show(page: str, body: Body, *, needs_window: bool = True) -> None:
         st.html(cells.notice("La configuration ne peut pas être lue", escape(str(error)), "error"))
         return
     desk = Desk(_memory(), lambda: _engine(settings.model_dump_json(), settings), str(settings.home), now)
+    here: Here | None = None
     try:
         here = _arrive(settings, desk, chosen, page)
-    except EngineUnreachable as error:
+    except EngineUnreachable:
         _masthead(page, read(dict(st.query_params))[0], False)
-        st.html(_silent(settings, error, desk, now))
-        return
+        st.html(_silent(settings, desk, now))
     if here is None:
+        st.html(footer(None, now, address("method", Choice())))
         return
     stale = st.empty()
     try:
         provenance = here.provenance() if needs_window and not _has_records(here) else body(here)
-    except EngineUnreachable as error:
-        st.html(_silent(settings, error, desk, now))
+    except EngineUnreachable:
+        st.html(_silent(settings, desk, now))
         provenance = here.provenance()
     except PolyphonieError as error:
         st.html(cells.notice("Cette vue ne peut pas être calculée", escape(str(error)), "error"))
@@ -185,12 +186,12 @@ def _masthead(page: str, choice: Choice, simulated: bool) -> None:
     st.html(f'{wash}<header class="po-mast">{home}<nav aria-label="Pages">{"".join(links)}</nav>{mark}</header>')
 
 
-def _silent(settings: Settings, error: EngineUnreachable, desk: Desk, now: datetime) -> str:
+def _silent(settings: Settings, desk: Desk, now: datetime) -> str:
     since = desk.memory.down_since or now
     text = (
         f"L'index à l'adresse <code>{escape(_place(settings))}</code> ne répond pas depuis le "
         f"{escape(french.instant(since))}. Aucune vue n'en a été gardée depuis le démarrage. "
-        f"Vérifiez qu'il est démarré, puis rechargez la page.<br><small>{escape(str(error))}</small>"
+        "Vérifiez qu'il est démarré, puis rechargez la page."
     )
     return cells.notice("L'index ne répond pas", text, "error")
 

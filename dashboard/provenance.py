@@ -44,9 +44,9 @@ def is_simulated(source: str) -> bool:
     return source.startswith("simulated-")
 
 
-def footer(provenance: Provenance, now: datetime, method: str) -> str:
-    """The line as HTML; `method`: address of the page that says how it works."""
-    notice, *facts = provenance.lines(now)
+def footer(provenance: Provenance | None, now: datetime, method: str) -> str:
+    """The line as HTML, without facts where nothing is shown; `method`: address of the page that says how it works."""
+    notice, *facts = provenance.lines(now) if provenance is not None else [NOTICE]
     told = escape(french.typeset(" · ".join(facts)))
     link = f'<a data-soft href="{escape(method)}">Méthode et qualité</a>'
-    return f'<footer class="po-footer"><strong>{notice}</strong> {told} · {link}</footer>'
+    return f'<footer class="po-footer"><strong>{notice}</strong> {told}{" · " if told else ""}{link}</footer>'

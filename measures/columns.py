@@ -1,8 +1,8 @@
 """Positions as columns of numbers, and their sums by proposal, source, origin and day, under bootstrap weights.
 
 Three weightings answer three questions. Voices: each voice counts 1 for a proposal and an epoch, split evenly over its
-positions, so that fractions land on the days and sources where it spoke. Posts: each position counts 1. Reach: each
-counts the times it was shown (`polyphonie.records.Reach.total`).
+positions (over its votes alone, where it voted), so that fractions land on the days and sources where it spoke. Posts:
+each position counts 1. Reach: each counts the times it was shown (`polyphonie.records.Reach.total`).
 
 The unit of the bootstrap is the voice, or, for a voice that took part in a group of copies, that group: copies are not
 independent opinions (see `measures.bootstrap`). A person who speaks in two epochs is two voices, because nothing can
@@ -91,7 +91,9 @@ def tally_columns(columns: Columns) -> Iterator[Tally]:
 def _tally_proposal(columns: Columns, proposal: str, sources: list[str], rows: Ints) -> Iterator[Tally]:
     rows = _strongest(columns, rows)
     stance = np.frombuffer(columns.stance, np.int8)[rows].astype(np.int64)
-    voice, fraction = _voices(np.frombuffer(columns.voice, np.uint64)[rows])
+    voice, fraction = _voices(
+        np.frombuffer(columns.voice, np.uint64)[rows], np.frombuffer(columns.origin, np.int8)[rows]
+    )
     units = _units(columns, proposal, rows, voice)
     weights = np.stack([fraction, np.ones(len(rows)), np.frombuffer(columns.reach, np.float32)[rows]])
 
@@ -130,10 +132,17 @@ def _strongest(columns: Columns, rows: Ints) -> Ints:
     return rows[order[first]]
 
 
-def _voices(voice: NDArray[np.uint64]) -> tuple[Ints, NDArray[np.float64]]:
-    """Number of each row's voice, counted from 0, and the part of that voice which the row carries."""
-    _, number, positions = np.unique(voice, return_inverse=True, return_counts=True)
-    return number, 1.0 / positions[number]
+def _voices(voice: NDArray[np.uint64], origin: NDArray[np.int8]) -> tuple[Ints, NDArray[np.float64]]:
+    """Number of each row's voice, counted from 0, and the part of that voice which the row carries.
+
+    Who voted and argued is counted by the vote, so that shares of votes are exact whatever else the voters wrote.
+    """
+    names, number = np.unique(voice, return_inverse=True)
+    voted = np.zeros(len(names), bool)
+    votes = origin == _ORIGINS[Origin.VOTE]
+    voted[number[votes]] = True
+    speaks = (votes | ~voted[number]).astype(np.float64)
+    return number, speaks / np.bincount(number, speaks)[number]
 
 
 def _units(columns: Columns, proposal: str, rows: Ints, voice: Ints) -> NDArray[np.uint64]:

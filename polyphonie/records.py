@@ -154,8 +154,8 @@ class Tally(Record):
     """Counts of one proposal, source, origin and day: what remains when raw data expire.
 
     `counts` maps a weighting (voices, posts, reach) to (favour, against, unclear). `replicates` holds, for each
-    weighting, the same sums of favour and against under B bootstrap weights (see `measures.popularity`), as base64 of
-    a little-endian float32 array of shape (2, B): with them an interval outlives the raw data.
+    weighting, the same sums of favour and against under B bootstrap weights (packed by `measures.columns.pack`; a
+    weighting whose sums are those of the one before it is left out): with them an interval outlives the raw data.
     """
 
     id: Key

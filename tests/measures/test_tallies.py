@@ -65,11 +65,19 @@ FIRST, SECOND = date(2026, 3, 2), date(2026, 3, 3)
     [
         ([position("a", "favour")], {("forum", "predicted", FIRST): (1, 0, 0)}),
         (  # one voice in all, split over its positions, days and origins
-            [position("a", "favour"), position("a", "against", day=1), position("a", "favour", origin="vote")],
+            [position("a", "favour"), position("a", "against", day=1), position("a", "favour", origin="declared")],
             {
                 ("forum", "predicted", FIRST): (1 / 3, 0, 0),
                 ("forum", "predicted", SECOND): (0, 1 / 3, 0),
-                ("forum", "vote", FIRST): (1 / 3, 0, 0),
+                ("forum", "declared", FIRST): (1 / 3, 0, 0),
+            },
+        ),
+        (  # who voted is counted by the vote, whatever else they wrote
+            [position("a", "favour", origin="vote"), position("a", "against", origin="declared"), position("b", "against")],
+            {
+                ("forum", "vote", FIRST): (1, 0, 0),
+                ("forum", "declared", FIRST): (0, 0, 0),
+                ("forum", "predicted", FIRST): (0, 1, 0),
             },
         ),
         (  # a prediction beside a declaration only measures the model

@@ -108,7 +108,7 @@ class Anchors:
     @torch.inference_mode()
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         encodings = self.tokenizer.encode_batch([f"query: {clean(text)}" for text in texts], False, False)
-        ids = [[BEGIN, *row.ids[:126], END] for row in encodings]
+        ids = [[BEGIN, *row.ids[:62], END] for row in encodings]
         order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
         found = np.zeros((len(ids), self.weights.width), np.float32)
         for first in range(0, len(order), 32):

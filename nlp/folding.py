@@ -19,7 +19,7 @@ from datetime import date
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,7 +219,7 @@ class _Batch:
 
     def __init__(self, base: sqlite3.Connection, prints: Fingerprints, hashes: KeyIndex, bands: KeyIndex) -> None:
         self._prints = prints
-        exact = hashes.find(np.array(prints.hashes, dtype=np.int64), most=1)
+        exact = hashes.find(np.array(prints.hashes, dtype=np.int64), most=CROWD)
         near = bands.find(prints.bands.ravel(), most=CROWD)
         rows = _rows(base, {number for _, number in exact} | {number for _, number in near})
         self._folds = {number: row[1] for number, row in rows.items()}

@@ -13,7 +13,9 @@ from nlp.folding import LEAST_SIMILARITY, FoldStore, fingerprint, normalise, sim
 from polyphonie.records import Post, record_id
 
 FIRST_DAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
-LONG = "Onze ans de caisse et mes gosses je les retrouve le dimanche soir quand ils dorment, fermez ces grandes surfaces"
+LONG = (
+    "Onze ans de caisse et mes gosses je les retrouve le dimanche soir quand ils dorment, fermez ces grandes surfaces"
+)
 
 
 def message(name: str, text: str, days: int = 0) -> Post:
@@ -79,7 +81,11 @@ def test_what_folds_together(store: FoldStore, one: str, other: str, same: bool)
 
 
 def test_a_fold_is_named_after_its_first_post(store: FoldStore) -> None:
-    posts = [message("a", LONG), message("b", "Autre chose sans rapport aucun avec le reste"), message("c", LONG + " !")]
+    posts = [
+        message("a", LONG),
+        message("b", "Autre chose sans rapport aucun avec le reste"),
+        message("c", LONG + " !"),
+    ]
     assert store.fold(posts) == [posts[0].id, posts[1].id, posts[0].id]
     assert len(store) == 2
 
@@ -129,7 +135,11 @@ def test_old_folds_are_forgotten_and_living_ones_stay(store: FoldStore) -> None:
 
 def test_an_erased_post_leaves_no_trace(tmp_path: Path) -> None:
     path = tmp_path / "folds.sqlite"
-    first, near, other = message("a", LONG), message("b", LONG + " !? zut"), message("c", "Rien à voir avec tout cela ici")
+    first, near, other = (
+        message("a", LONG),
+        message("b", LONG + " !? zut"),
+        message("c", "Rien à voir avec tout cela ici"),
+    )
     with FoldStore(path) as store:
         assert store.fold([first, near, other]) == [first.id, first.id, other.id]
         store.erase([near.id])
@@ -137,6 +147,7 @@ def test_an_erased_post_leaves_no_trace(tmp_path: Path) -> None:
         store.erase([first.id])
         fresh = message("d", LONG)
         assert store.fold([fresh, other]) == [fresh.id, other.id]
+        assert store.fold([message("e", LONG)]) == [fresh.id]
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert b"dimanche" not in kept
     assert near.id.encode() not in kept

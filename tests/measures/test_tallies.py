@@ -73,7 +73,11 @@ FIRST, SECOND = date(2026, 3, 2), date(2026, 3, 3)
             },
         ),
         (  # who voted is counted by the vote, whatever else they wrote
-            [position("a", "favour", origin="vote"), position("a", "against", origin="declared"), position("b", "against")],
+            [
+                position("a", "favour", origin="vote"),
+                position("a", "against", origin="declared"),
+                position("b", "against"),
+            ],
             {
                 ("forum", "vote", FIRST): (1, 0, 0),
                 ("forum", "declared", FIRST): (0, 0, 0),

@@ -50,29 +50,14 @@ def png_bytes(charts: Sequence[alt.LayerChart], title: str, provenance: Provenan
     datasets = {key: value for spec in drawn for key, value in spec.pop("datasets", {}).items()}
     for spec in drawn:
         spec.pop("$schema")
-    body = drawn if len(drawn) == 1 else [{"concat": drawn, "columns": 3 if len(drawn) > 2 else 1}]
+    heading = {"text": title, "anchor": "start", "fontSize": 20, "color": LIGHT.ink, "offset": 16}
+    # A title under the whole picture starts at its margin; a chart of text would start at the axis of the others.
+    notice = {"text": provenance.lines(now), "orient": "bottom", "anchor": "start", "offset": 16}
     whole = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "title": {"text": title, "anchor": "start", "fontSize": 20, "font": FONT, "color": LIGHT.ink, "offset": 16},
-        "vconcat": [*body, _facts(provenance.lines(now))],
-        "config": config | {"padding": 24, "concat": {"spacing": 18}},
+        "title": notice | {"fontSize": 12, "fontWeight": "normal", "color": LIGHT.muted, "lineHeight": 17},
+        "vconcat": [{"title": heading, "concat": drawn, "columns": 3 if len(drawn) > 2 else 1}],
+        "config": config | {"padding": 24, "font": FONT},
         "datasets": datasets,
     }
     return vl_convert.vegalite_to_png(json.dumps(whole), scale=2)
-
-
-def _facts(lines: Sequence[str]) -> dict[str, Any]:
-    rows = [{"label": line, "place": place, "weight": place == 0} for place, line in enumerate(lines)]
-    mark = {"type": "text", "align": "left", "baseline": "top", "fontSize": 12, "limit": WIDTH, "color": LIGHT.muted}
-    return {
-        "width": WIDTH,
-        "height": 17 * len(rows),
-        "view": {"stroke": None},
-        "data": {"values": rows},
-        "mark": mark,
-        "encoding": {
-            "x": {"value": 0},
-            "y": {"field": "place", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0, "paddingOuter": 0}},
-            "text": {"field": "label"},
-        },
-    }

@@ -125,16 +125,18 @@ def zones(
     ]
 
 
-def watermark(palette: Palette, size: int = 34) -> alt.Chart:
-    """« données simulées » across the plot."""
+def watermark(palette: Palette, width: Width, height: int, size: int = 34) -> alt.Chart:
+    """« données simulées » across a plot of `width` by `height`."""
+    # The expression only reads a chart that stands alone; charts put together have their width in pixels.
+    middle = alt.ExprRef("width / 2") if isinstance(width, str) else width / 2
     chart = alt.Chart(inline([{"label": "données simulées"}])).mark_text(
-        x=alt.ExprRef("width / 2"),
-        y=alt.ExprRef("height / 2"),
+        x=middle,
+        y=height / 2,
         angle=346,
         fontSize=size,
         fontWeight="bold",
         color=palette.muted,
-        opacity=0.2,
+        opacity=0.26,
     )
     mark: alt.Chart = chart.encode(text="label:N")
     return mark

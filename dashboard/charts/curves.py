@@ -37,7 +37,7 @@ def curves(
         layers += _line(line, x, (low, high), palette)
     layers += _end_labels(lines, x, y, (low, high), height, palette)
     if simulated:
-        layers.append(axes.watermark(palette))
+        layers.append(axes.watermark(palette, width, height))
     return axes.drawn(layers, palette, width=width, height=height)
 
 
@@ -56,7 +56,7 @@ def multiples(
         layers = axes.zones(gaps(line.points), low, high, last - first, x, base, palette)
         layers += _line(line, x, (low, high), palette)
         if simulated:
-            layers.append(axes.watermark(palette, size=17))
+            layers.append(axes.watermark(palette, width, height, size=17))
         title = alt.TitleParams(textwrap.wrap(line.title, 38)[:2], fontSize=13, anchor="start", color=palette.ink)
         drawn.append(axes.drawn(layers, palette, width=width, height=height, title=title))
     return drawn

@@ -9,6 +9,8 @@ from dashboard import french
 from dashboard.charts import axes
 from dashboard.palette import Palette
 
+ROW_HEIGHT = 34  # pixels
+
 
 def ranking(
     rows: Sequence[tuple[str, float | None, float, float, str]],
@@ -52,5 +54,5 @@ def ranking(
             hidden.mark_text(align="left", dx=8, color=palette.ink, fontSize=11).encode(x=x, y=order, text="label:N")
         )
     if simulated:
-        layers.append(axes.watermark(palette))
-    return axes.drawn(layers, palette, width=width, height=alt.Step(34))
+        layers.append(axes.watermark(palette, width, ROW_HEIGHT * len(rows)))
+    return axes.drawn(layers, palette, width=width, height=alt.Step(ROW_HEIGHT))

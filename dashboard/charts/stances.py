@@ -72,5 +72,5 @@ def stances(
     labels = [{"day": axes.moment(last), "from": place, "label": name, "colour": ink} for name, place, ink in names]
     layers.append(axes.texts(labels, x, y))
     if simulated:
-        layers.append(axes.watermark(palette))
+        layers.append(axes.watermark(palette, width, height))
     return axes.drawn(layers, palette, width=width, height=height)

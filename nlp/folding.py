@@ -118,8 +118,9 @@ class FoldStore:
     """The folds seen so far, in one SQLite file; several processes may share it.
 
     Each batch is one transaction: after a crash the same posts, given again, get the same folds. The file has one row
-    for each distinct text and is only appended to; what finds a row is in memory and made again
-    when the file is opened (eight seconds and at most 410 MB for a million folds). An index in the file would write twelve pages for each post.
+    for each distinct text and is only appended to; what finds a row is in memory and made again when the
+    file is opened (eight seconds and at most 410 MB for a million folds). An index in the file would write twelve
+    pages for each post.
     """
 
     def __init__(self, path: Path) -> None:

@@ -5,7 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ from index.tantivy_queries import (
 from polyphonie.errors import EngineUnreachable, QueryError
 
 HEAP_BYTES = 128_000_000
-CHUNK = 5_000  # documents or ids held at once
+CHUNK = 5_000  # ids asked for at once
+SCANNED = 20_000  # addresses of documents held at once; each page walks through those before it
 
 
 class Shelf:
@@ -75,13 +76,17 @@ class Shelf:
                 raise EngineUnreachable(f"the index in {self.path} cannot be written: {error}") from error
             try:
                 yield writer
-                writer.commit()
-            except BaseException:
-                writer.rollback()
-                raise
+                self._commit(writer)
             finally:
-                # Gives tantivy's own lock back, and lets merges end: a writer that is dropped abandons them.
+                # Gives tantivy's own lock back, and lets merges end: a writer that is dropped abandons them. What was
+                # not committed is nowhere.
                 writer.wait_merging_threads()
+
+    def _commit(self, writer: tantivy.IndexWriter) -> None:
+        try:
+            writer.commit()
+        except (OSError, ValueError) as error:
+            raise EngineUnreachable(f"the index in {self.path} cannot be written: {error}; free its disk") from error
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
@@ -178,28 +183,14 @@ class EmbeddedEngine:
     def scan(self, collection: Collection, where: Where = EVERYTHING, fields: Sequence[str] = ()) -> Iterator[Document]:
         shelf = self._shelf(collection)
         searcher = shelf.searcher()
-        node = compile_where(collection, where)
-        low: int | None = None
-        at_low: set[str] = set()
-        while True:
-            query = to_query(node, collection, shelf.schema)
-            if low is not None:
-                bound = tantivy.Query.range_query(shelf.schema, ORDER, tantivy.FieldType.Integer, lower_bound=low)
-                query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, bound)])
-            page = searcher.search(
-                query, limit=CHUNK + len(at_low), count=False, order_by_field=ORDER, order=tantivy.Order.Asc
-            )
-            fresh = 0
-            for order, address in page.hits:
-                document = _document(searcher, address)
-                if order == low and document["id"] in at_low:
-                    continue
-                if order != low:
-                    low, at_low = order, set()
-                at_low.add(document["id"])
-                fresh += 1
+        # With one score for all, hits come in the order they lie on disk: pages of one view cannot overlap.
+        query = to_query(compile_where(collection, where), collection, shelf.schema)
+        query = tantivy.Query.const_score_query(query, 1.0)
+        for offset in count(step=SCANNED):
+            page = searcher.search(query, limit=SCANNED, offset=offset, count=False)
+            for document in _documents(searcher, page):
                 yield _only(document, fields or None)
-            if not fresh:
+            if len(page.hits) < SCANNED:
                 return
 
     def count(self, collection: Collection, where: Where = EVERYTHING) -> int:

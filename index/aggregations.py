@@ -148,6 +148,8 @@ def _unwrapped(given: Any) -> Any:
 
 def _range_node(collection: Collection, field: str, bounds: Mapping[str, Any]) -> Node:
     kind = kind_of(collection, field)
+    if not bounds:
+        raise QueryError(f"filtre range sur « {field} » : il manque une borne")
     if kind is Kind.DATE and set(bounds) <= {"gte", "lt"}:
         return window(collection, field, *(_moment(bounds.get(side)) for side in ("gte", "lt")))
     if kind in _NUMBERS and set(bounds) <= {"gte", "lt"}:

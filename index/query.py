@@ -246,6 +246,8 @@ def _field_leaf(field: str, text: str, collection: Collection) -> Node | None:
         return Range("at" if kind_of(collection, "at") else "", high=_midnight(text))
     kind = kind_of(collection, field)
     low, dots, high = text.partition("..")
+    if text == ".." and kind in (Kind.DATE, Kind.INTEGER, Kind.FLOAT):
+        raise QueryError("une borne au moins était attendue avant ou après « .. »")
     if kind in (Kind.TEXT, Kind.TEXTS):
         return None if says_nothing(text) else Words(text, field)
     if kind in (Kind.KEYWORD, Kind.KEYWORDS):

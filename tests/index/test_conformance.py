@@ -173,6 +173,8 @@ def test_the_query_language(engine: Engine) -> None:
         "reach:6..": set(),
         "reach:..5": {"autre"},
         "reach:1..5": {"autre"},
+        "reach:9..1": set(),
+        "at:2026-03-05..2026-03-01": set(),
         "at:2026-03-01": {"ecole"},
         "at:2026-03-01..2026-03-02": {"ecole", "ecoles"},
         "at:2026-03-20..": {"autre"},

@@ -78,6 +78,8 @@ def test_what_a_query_means(query: str, expected: Node) -> None:
         ("at:9999-12-31", "une date"),
         ("at:٢٠٢٦-٠٣-٠١", "une date"),
         ("reach:beaucoup", "un nombre était attendu"),
+        ("reach:..", "une borne au moins"),
+        ("at:..", "une borne au moins"),
         ("reach:1.5", "un nombre était attendu"),
         ("counted:peut-être", "« oui » ou « non »"),
         ("(" * 30 + "a" + ")" * 30, "trop imbriquée"),

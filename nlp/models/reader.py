@@ -1,6 +1,6 @@
 """The stance reader in torch: the encoder of multilingual-e5-small and a three-way head on the mean token."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -70,14 +70,3 @@ def fill(module: nn.Module, state: Mapping[str, NDArray[np.float32]]) -> None:
     missing = [name for name in missing if not name.endswith("word_embeddings.weight")]
     if missing or unexpected:
         raise ValueError(f"weights that do not fit the encoder: missing {missing}, unexpected {unexpected}")
-
-
-def pad(weights: Weights, ids: Sequence[list[int]]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Word vectors (n, longest, width) and mask (n, longest) of sequences of token ids."""
-    longest = max(len(row) for row in ids)
-    table = np.full((len(ids), longest), PAD, np.int64)
-    mask = np.zeros((len(ids), longest), np.int32)
-    for number, row in enumerate(ids):
-        table[number, : len(row)] = row
-        mask[number, : len(row)] = 1
-    return weights.word_rows(table), mask

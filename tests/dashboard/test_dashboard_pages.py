@@ -1,5 +1,6 @@
 """Each page, run by Streamlit itself over a home of invented records: figures, addresses, empty and error states."""
 
+import json
 import re
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+import nlp.quality
 from dashboard import frame, memory
 from dashboard.french import percent
 from dashboard.launch import command
@@ -188,6 +190,44 @@ def test_a_query_of_few_voices_is_masked(at_home):
     html = told(opened("research", q="place marché"))
     assert "moins de 11 voix" in html
     assert 'class="po-post"' not in html
+
+
+def test_an_evaluated_model_is_shown_with_its_intervals_and_corrects(at_home, tmp_path, monkeypatch):
+    quality = {
+        "model": "modèle d'essai 3",
+        "date": "2026-03-03",
+        "pairs_per_second": {"1": 20.0},
+        "sets": [
+            {
+                "name": "essai",
+                "title": "Arguments d'une consultation inventée",
+                "n": 210,
+                "proposals": 12,
+                "digest": "sha256:" + "0" * 64,
+                "macro_f1": 0.83,
+                "interval": [0.78, 0.88],
+                "macro_f1_sided": 0.86,
+                "accuracy": 0.8,
+                "calibration_error": 0.05,
+                "confusion": [[80, 15, 5], [20, 75, 5], [3, 3, 4]],
+                "baselines": {"mots": 0.58},
+            }
+        ],
+    }
+    path = tmp_path / "stance.json"
+    path.write_text(json.dumps(quality), encoding="utf-8")
+    monkeypatch.setattr(nlp.quality, "STANCE", path)
+    monkeypatch.setattr(frame, "STANCE", path)
+    html = told(opened("method"))
+    for words in (
+        "Arguments d'une consultation inventée",
+        "83\u202f%",
+        "entre 78 et 88",
+        "mots 58",
+        "modèle d'essai 3",
+    ):
+        assert words in html
+    assert "avant correction des erreurs du modèle" in told(opened("proposal", p="loyers"))
 
 
 def test_the_method_tells_sources_and_register(at_home):

@@ -32,7 +32,9 @@ from nlp.quality import STANCE, SetQuality, StanceQuality
 from nlp.stance import load_stance
 from nlp.train.__main__ import CORPUS, HELD_SEED, HELD_SHARE
 from nlp.train.examples import as_asked, read_corpus, read_jsonl, split_corpus
+from polyphonie.settings import NlpSettings
 
+ABSTAIN_BELOW = NlpSettings().abstain_below  # the counts must be those of the index
 _OWN_SIDE = {"FOR": "YES", "AGAINST": "NO"}
 
 
@@ -133,7 +135,7 @@ class Anchors:
 def measure(model: Any, baselines: dict[str, Any], asked: EvaluationSet) -> SetQuality:
     truth = np.array([row.truth for row in asked.rows])
     proposals = [row.pair.proposal for row in asked.rows]
-    scores = score(truth, model.predict([row.pair for row in asked.rows]), proposals)
+    scores = score(truth, model.predict([row.pair for row in asked.rows]), proposals, ABSTAIN_BELOW)
     others = {name: score(truth, read(asked), proposals).macro_f1 for name, read in baselines.items()}
     print(f"{asked.name}: {scores}\n  baselines {others}", flush=True)
     return SetQuality(

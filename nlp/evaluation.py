@@ -54,8 +54,8 @@ class Labelled:
 class Scores:
     """How well a model did.
 
-    n rows, of which `abstained` (a share) had a top probability under the threshold: they count in no other figure
-    but the sided one.
+    n rows, of which `abstained` (a share) had a top probability under the threshold: their answer is "unclear", as it
+    is in the index.
     macro_f1: mean of the F1 of favour and of against; an answer "unclear" is a miss. interval: its 95 % bootstrap
     interval over proposals. macro_f1_sided: the same when the model must take a side. calibration_error: see the
     function of that name. f1: by class, NaN where a class is neither true nor answered. confusion: (3, 3) counts,
@@ -135,8 +135,8 @@ def score(
     """Scores of (n, 3) probabilities against (n,) true stances, rows being grouped by proposal for the interval."""
     kept = probabilities.max(axis=1) >= abstain_below
     groups = np.unique(np.array(proposals), return_inverse=True)[1]
-    answers = probabilities.argmax(axis=1)
-    counts = _confusions(truth[kept], answers[kept], groups[kept], int(groups.max()) + 1)
+    answers = np.where(kept, probabilities.argmax(axis=1), UNCLEAR)
+    counts = _confusions(truth, answers, groups, int(groups.max()) + 1)
     total = counts.sum(axis=0)
     sided = _confusions(truth, probabilities[:, :2].argmax(axis=1), groups, int(groups.max()) + 1).sum(axis=0)
     favour, against, unclear = (float(value) for value in f1_by_class(total))
@@ -147,7 +147,7 @@ def score(
         interval=bootstrap_interval(counts, seed),
         macro_f1_sided=float(macro_f1(sided)),
         accuracy=float(np.trace(total) / total.sum()) if total.sum() else float("nan"),
-        calibration_error=calibration_error(truth[kept], probabilities[kept]),
+        calibration_error=calibration_error(truth, probabilities),
         abstained=float(1 - kept.mean()),
         f1=(favour, against, unclear),
         confusion=tuple(tuple(int(count) for count in row) for row in total),

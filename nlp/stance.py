@@ -62,7 +62,8 @@ class StanceModel:
         """What `predict` says, and the rank, in `sentences(text)`, of the sentence that decided.
 
         The head is linear over the mean of the tokens, so each token's part in the answer is known exactly; the
-        sentence whose tokens pull most towards the answer decided. A model that is not ours reads each sentence alone instead.
+        sentence whose tokens pull most towards the answer decided. A model that is not ours reads each sentence
+        alone instead.
         """
         if self.backend.evidence is None:
             probabilities = self.predict(pairs)

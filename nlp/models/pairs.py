@@ -47,7 +47,7 @@ def encode_pairs(tokenizer: Tokenizer, pairs: Sequence[Pair], limit: int = LIMIT
 
 
 def places(tokenizer: Tokenizer, pairs: Sequence[Pair], limit: int = LIMIT) -> list[tuple[int, list[int]]]:
-    """For each pair, the place of its text among the ids of `encode_pairs`, and the character where each token begins."""
+    """For each pair: where its text begins among the ids of `encode_pairs`, and the character of each token."""
     proposals = _ids(tokenizer, [pair.proposal for pair in pairs])
     parents = _ids(tokenizer, [pair.parent or "" for pair in pairs])
     texts = tokenizer.encode_batch([clean(pair.text) for pair in pairs], False, False)

@@ -72,6 +72,7 @@ def _answer(scores: Scores, model: str) -> dict[str, Any]:
     return {
         "macro_f1": scores.macro_f1,
         "macro_f1_interval": scores.interval,
+        "macro_f1_sided": scores.macro_f1_sided,
         "accuracy": scores.accuracy,
         "n": scores.n,
         "abstained": scores.abstained,

@@ -43,10 +43,10 @@ def test_scores():
     assert scores == score(TRUTH, PROBABILITIES, PROPOSALS)
 
 
-def test_abstention_takes_rows_out():
+def test_abstention_answers_unclear():
     scores = score(TRUTH, PROBABILITIES, PROPOSALS, abstain_below=0.6)
     assert scores.abstained == pytest.approx(2 / 6)
-    assert scores.confusion == ((1, 0, 1), (0, 1, 0), (0, 0, 1))
+    assert scores.confusion == ((1, 0, 2), (0, 1, 1), (0, 0, 1))
     silent = score(TRUTH, PROBABILITIES, PROPOSALS, abstain_below=0.99)
     assert silent.abstained == 1
     assert np.isnan(silent.accuracy)

@@ -227,7 +227,7 @@ def _arguments(here: Here, name: str) -> None:
         if found.themes and not example:
             theme = found.themes[0]
             example = (
-                f"{french.percent(theme.share)} des messages {french.quoted(SIDES[stance])} de cette période ont pour thème "
+                f"{french.percent(theme.share)} des messages {french.quoted(SIDES[stance])} ont pour thème "
                 f"{french.quoted(theme.label)}. Sous les thèmes, les messages les plus nets et les plus repris."
             )
     if example:

@@ -50,6 +50,8 @@ class Origin(StrEnum):
 
 
 class Record(BaseModel):
+    """What crosses a room: frozen, and closed to any field that is not written here."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 

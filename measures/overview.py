@@ -21,7 +21,7 @@ from polyphonie.records import Proposal
 __all__ = ["CurvePoint", "MixPoint", "ProposalRow", "Sentence", "curve", "mix", "overview", "sentences"]
 
 # A sparkline has at most about this many points.
-SPARK_POINTS = 31
+SPARK_POINTS = 10
 
 
 @dataclass(frozen=True)

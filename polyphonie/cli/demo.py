@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from math import isnan
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -167,7 +168,8 @@ def _table(comparison: list[dict[str, Any]]) -> str:
         ]
         lines.append(f"{row['title'][:44]:<44} {row['truth']:6.1%} {cells[0]:>18} {cells[1]:>18} {row['voices']:>8,}")
     for name in ("raw", "corrected"):
-        error = sum(abs(row[name]["share"] - row["truth"]) for row in comparison) / max(1, len(comparison))
-        inside = sum(row[name]["low"] <= row["truth"] <= row[name]["high"] for row in comparison)
-        lines.append(f"{name}: mean absolute error {error:.1%}, truth inside {inside} intervals of {len(comparison)}")
+        known = [row for row in comparison if not isnan(row[name]["share"])]
+        error = sum(abs(row[name]["share"] - row["truth"]) for row in known) / max(1, len(known))
+        inside = sum(row[name]["low"] <= row["truth"] <= row[name]["high"] for row in known)
+        lines.append(f"{name}: mean absolute error {error:.1%}, truth inside {inside} intervals of {len(known)}")
     return "\n".join(lines)

@@ -30,8 +30,9 @@ install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test
 
 $(VENV)/bin/python:
-	$$(command -v $(PYTHON) || command -v python3) -m venv $(VENV)
-	$(BIN)/python -c 'import sys; sys.exit("Polyphonie needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11" if not (3, 11) <= sys.version_info < (3, 13) else 0)'
+	python=$$(command -v $(PYTHON) || command -v python3) && \
+	$$python -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 13) else "Polyphonie needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11")' && \
+	$$python -m venv $(VENV) || (rm -rf $(VENV); exit 1)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -c constraints.txt -e .

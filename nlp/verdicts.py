@@ -42,7 +42,7 @@ class VerdictStore:
         self._base = sqlite3.connect(path, timeout=60.0, isolation_level=None)
         path.chmod(0o600)
         self._base.executescript(
-            "pragma journal_mode=wal; pragma synchronous=normal;"
+            "pragma journal_mode=wal; pragma synchronous=normal; pragma secure_delete=on;"
             "create table if not exists verdict (content text primary key, day integer, verdict text) without rowid;"
             "create table if not exists post (id text primary key, content text not null) without rowid;"
             "create index if not exists verdict_day on verdict (day);"

@@ -43,6 +43,12 @@ class SpoolFull(PolyphonieError):
     exit_code = 5
 
 
+class EpochClosed(PolyphonieError):
+    """Something needs the key of an epoch that is over and destroyed; what it says cannot be counted any more."""
+
+    exit_code = 2
+
+
 class ModelUnavailable(PolyphonieError):
     """No copy of a model was found; names each place that was looked at."""
 

@@ -93,7 +93,14 @@ class Border:
             positions = (self._declared(native, post.id, native.stance, Origin.DECLARED, author, epoch, post.at),)
         also = keys.record(source, native.also) if native.also else None
         return Envelope(
-            id=post.id, source=source, epoch=epoch, author=author, also=also, post=post, positions=positions
+            id=post.id,
+            source=source,
+            epoch=epoch,
+            author=author,
+            handle=self._handle(native, epoch),
+            also=also,
+            post=post,
+            positions=positions,
         )
 
     def _vote(self, native: NativeVote, received_at: datetime) -> Envelope:
@@ -102,9 +109,11 @@ class Border:
         author = self._author(native, epoch)
         at = native.created_at if native.trust_date and native.created_at <= received_at else received_at
         position = self._declared(native, vote, native.stance, Origin.VOTE, author, epoch, at)
-        return Envelope(id=vote, source=native.source, epoch=epoch, author=author, positions=(position,))
+        handle = self._handle(native, epoch)
+        return Envelope(id=vote, source=native.source, epoch=epoch, author=author, handle=handle, positions=(position,))
 
     def _proposal(self, native: NativeProposal, received_at: datetime) -> Envelope:
+        epoch = epoch_of(received_at, self.keys.epoch_days)
         names = tuple(filter(None, (native.handle, native.author)))
         title = scrub(native.title, names=names, figures=self.figures)
         post = Post(
@@ -124,13 +133,15 @@ class Border:
             statement=title,
             sector=scrub(native.section),
             since=post.at.date(),
+            post=post.id,
             source=native.source,
         )
         return Envelope(
             id=post.id,
             source=native.source,
-            epoch=epoch_of(received_at, self.keys.epoch_days),
-            author=self._author(native, epoch_of(received_at, self.keys.epoch_days)),
+            epoch=epoch,
+            author=self._author(native, epoch),
+            handle=self._handle(native, epoch),
             post=post,
             # The catalogue's own wording stands.
             proposal=None if slug in self.aliases.values() else proposal,
@@ -143,6 +154,9 @@ class Border:
     def _author(self, native: NativePost | NativeVote | NativeProposal, epoch: int) -> str:
         # Without an author, each message is its own voice: nothing says that two of them are one person's.
         return self.keys.author(native.source, native.author or f"anonymous {native.uri}", epoch)
+
+    def _handle(self, native: NativePost | NativeVote | NativeProposal, epoch: int) -> str | None:
+        return self.keys.handle(native.source, native.handle, epoch) if native.handle else None
 
     def _declared(
         self,

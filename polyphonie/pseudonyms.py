@@ -16,7 +16,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
-from polyphonie.errors import ConfigurationError
+from polyphonie.errors import ConfigurationError, EpochClosed
 
 # Epochs are counted from a Monday, so that the default of seven days makes them calendar weeks.
 FIRST_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
@@ -67,6 +67,10 @@ class Keyring:
         """Token of an author for one epoch; never written anywhere but the spool."""
         return _keyed(self._key(f"epoch-{epoch}"), b"author", source, native_id)
 
+    def handle(self, source: str, handle: str, epoch: int) -> str:
+        """Token of a handle as people type it, with or without @; kept beside the author's, so that it can be found."""
+        return _keyed(self._key(f"epoch-{epoch}"), b"handle", source, handle.lstrip("@").casefold())
+
     def voice(self, author: str, proposal: str, epoch: int) -> str:
         """Key of a voice: one person about one proposal in one epoch."""
         return _keyed(self._key(f"epoch-{epoch}"), _proposal_person(proposal), author)
@@ -79,9 +83,18 @@ class Keyring:
         """Epochs whose key still exists, oldest first."""
         return sorted(int(path.stem.removeprefix("epoch-")) for path in self.folder.glob("epoch-*.key"))
 
+    def closed_before(self) -> int:
+        """The first epoch that may still have a key: one that was destroyed is never made again."""
+        mark = self.folder / "closed-before"
+        return int(mark.read_text()) if mark.exists() else -(2**31)
+
     def close(self, before: int) -> list[int]:
         """Destroy the keys of the epochs before `before`; returns which."""
         closed = [epoch for epoch in self.open_epochs() if epoch < before]
+        if before > self.closed_before():
+            mark = self.folder / ".closed-before.new"
+            mark.write_text(str(before))
+            mark.replace(self.folder / "closed-before")
         for epoch in closed:
             path = self.folder / f"epoch-{epoch}.key"
             # Overwritten first: a copy-on-write disk may keep the old block, and docs/methods.md says so.
@@ -94,8 +107,14 @@ class Keyring:
         return closed
 
     def _key(self, name: str) -> bytes:
+        path = self.folder / f"{name}.key"
+        # Another process may have closed the epoch: what it destroyed must not live on in this one.
+        if not path.exists():
+            self._loaded.pop(name, None)
+            if name.startswith("epoch-") and int(name.removeprefix("epoch-")) < self.closed_before():
+                raise EpochClosed(f"the key of {name} was destroyed; what came in it cannot be given a voice any more")
         if name not in self._loaded:
-            self._loaded[name] = _read_or_make(self.folder / f"{name}.key")
+            self._loaded[name] = _read_or_make(path)
         return self._loaded[name]
 
 

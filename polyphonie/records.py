@@ -114,6 +114,7 @@ class Position(Record):
     epoch: int  # see `polyphonie.pseudonyms.epoch_of`
     created_at: Instant
     at: Instant
+    received_at: Instant | None = None  # ours; None where it is `at`
     source: Slug
     span: str = ""  # the words that decided it
     match: float | None = None  # score of the match to the proposal, 0 to 1; None where the source says the proposal
@@ -139,6 +140,7 @@ class Proposal(Record):
     known_as: tuple[str, ...] = ()  # the same proposal on platforms: "decidim:SITE:proposal:12"
     bearers: tuple[str, ...] = ()  # public figures or parties, from the signed list
     since: date | None = None
+    post: Key | None = None  # the message that put it forward, where a platform did
     source: Slug = "catalogue"
 
 
@@ -153,7 +155,10 @@ class Interaction(Record):
 
 
 class Tally(Record):
-    """Counts of one proposal, source, origin and day: what remains when raw data expire.
+    """Counts of one proposal, source, origin, day and epoch of reception: what remains when raw data expire.
+
+    The day is that of what was said, the epoch that of its reception, so a tally is counted again only while every
+    position received with it is still there: an old export, received today, makes tallies of its own.
 
     `counts` maps a weighting (voices, posts, reach) to (favour, against, unclear). `replicates` holds, for each
     weighting, the same sums of favour and against under B bootstrap weights (packed by `measures.columns.pack`; a
@@ -165,6 +170,7 @@ class Tally(Record):
     source: Slug
     origin: Origin
     day: date
+    epoch: int
     counts: dict[str, tuple[float, float, float]]
     replicates: dict[str, str]
 
@@ -199,6 +205,7 @@ class Envelope(Record):
     source: Slug
     epoch: int
     author: Key | None = None
+    handle: Key | None = None  # token of the handle, where it differs from the native id: people know only that one
     also: Key | None = None  # another name of the post, by which answers may point to it
     post: Post | None = None
     positions: tuple[Position, ...] = ()

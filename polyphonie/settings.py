@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from polyphonie.errors import ConfigurationError
 
@@ -143,9 +143,11 @@ def load(home: Path | None = None) -> Settings:
     try:
         return Settings(**(merged | {"home": home}))
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_input=False)[0]  # a password may be in it
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"setting {where}: {first['msg']} (got {first.get('input')!r})") from error
+        raise ConfigurationError(f"setting {where}: {first['msg']}") from error
+    except SettingsError as error:
+        raise ConfigurationError(f"environment: {error}; lists and sections are written in JSON") from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

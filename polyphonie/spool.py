@@ -8,7 +8,7 @@ SQL: PostgreSQL would take the same statements.
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,10 +29,12 @@ CREATE TABLE IF NOT EXISTS items (
     digest BLOB NOT NULL,
     first_seen TEXT,
     author TEXT,
+    handle TEXT,
     epoch INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS items_waiting ON items (state, seq) WHERE state IN ('todo', 'doing');
 CREATE INDEX IF NOT EXISTS items_author ON items (author) WHERE author IS NOT NULL;
+CREATE INDEX IF NOT EXISTS items_handle ON items (handle) WHERE handle IS NOT NULL;
 CREATE TABLE IF NOT EXISTS cursors (
     source TEXT PRIMARY KEY,
     cursor TEXT NOT NULL,
@@ -47,6 +49,7 @@ CREATE TABLE IF NOT EXISTS quarantine (
     reason TEXT NOT NULL,
     at TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS untidy (id TEXT PRIMARY KEY, gone INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS names (also TEXT PRIMARY KEY, id TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS names_id ON names (id);
 CREATE TABLE IF NOT EXISTS tombstones (id TEXT PRIMARY KEY, at TEXT NOT NULL);
@@ -186,10 +189,12 @@ class Spool:
             sql.execute("UPDATE items SET state = 'todo' WHERE id = ? AND state = 'quarantine'", (entry.origin,))
             sql.execute("DELETE FROM quarantine WHERE id = ?", (entry.id,))
 
-    def items_of(self, authors: Sequence[str]) -> list[str]:
-        """Ids of what these author tokens wrote, while their epoch is open."""
-        marks = ",".join("?" * len(authors))
-        rows = self._connection.execute(f"SELECT id FROM items WHERE author IN ({marks})", list(authors))
+    def items_of(self, tokens: Sequence[str]) -> list[str]:
+        """Ids of what the owners of these tokens (of author or of handle) wrote, while their epoch is open."""
+        marks = ",".join("?" * len(tokens))
+        rows = self._connection.execute(
+            f"SELECT id FROM items WHERE author IN ({marks}) OR handle IN ({marks})", [*tokens, *tokens]
+        )
         return [row[0] for row in rows]
 
     def erase(self, ids: Sequence[str]) -> int:
@@ -203,8 +208,36 @@ class Spool:
     def close_epochs(self, before: int) -> int:
         """Wipe the author tokens of closed epochs; returns of how many items."""
         return self._connection.execute(
-            "UPDATE items SET author = NULL WHERE epoch < ? AND author IS NOT NULL AND state = 'done'", (before,)
+            "UPDATE items SET author = NULL, handle = NULL WHERE epoch < ? AND author IS NOT NULL AND state = 'done'",
+            (before,),
         ).rowcount
+
+    def expire(self, before: int) -> int:
+        """Drop what has waited, or lain in quarantine, since before this epoch: raw text has its time even here."""
+        with self._transaction() as sql:
+            old = [row[0] for row in sql.execute("SELECT id FROM items WHERE epoch < ? AND state != 'done'", (before,))]
+            sql.executemany("DELETE FROM items WHERE id = ?", [(gone,) for gone in old])
+            sql.executemany("DELETE FROM quarantine WHERE origin = ?", [(gone,) for gone in old])
+        return len(old)
+
+    def mark_untidy(self, ids: Iterable[str], *, gone: bool) -> None:
+        """Remember that the archive still holds what was deleted (`gone`) or reworded; rewriting it can wait a day."""
+        with self._transaction() as sql:
+            sql.executemany("INSERT OR IGNORE INTO untidy VALUES (?, 0)", [(one,) for one in (ids := list(ids))])
+            sql.executemany("UPDATE untidy SET gone = 1 WHERE id = ?", [(one,) for one in ids if gone])
+
+    def untidy(self) -> dict[str, bool]:
+        """What the archive holds too much of: id -> whether it is gone altogether."""
+        return {found: bool(gone) for found, gone in self._connection.execute("SELECT id, gone FROM untidy")}
+
+    def tidied(self, ids: Iterable[str]) -> None:
+        """The archive was rewritten without them."""
+        with self._transaction() as sql:
+            sql.executemany("DELETE FROM untidy WHERE id = ?", [(one,) for one in ids])
+
+    def flush(self) -> None:
+        """Bring the write-ahead log back into the file, so that what was erased is in neither."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def oldest_waiting_epoch(self) -> int | None:
         """The first epoch whose key is still needed by an item that is not done."""
@@ -253,13 +286,14 @@ def _put_one(sql: sqlite3.Connection, envelope: Envelope) -> int:
         digest,
         seen,
         envelope.author,
+        envelope.handle,
         envelope.epoch,
     )
     return sql.execute(
-        "INSERT INTO items (id, source, state, payload, digest, first_seen, author, epoch) "
-        "VALUES (?, ?, 'todo', ?, ?, ?, ?, ?) "
+        "INSERT INTO items (id, source, state, payload, digest, first_seen, author, handle, epoch) "
+        "VALUES (?, ?, 'todo', ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (id) DO UPDATE SET state = 'todo', payload = excluded.payload, digest = excluded.digest, "
-        "author = excluded.author, epoch = excluded.epoch",
+        "author = excluded.author, handle = excluded.handle, epoch = excluded.epoch",
         row,
     ).rowcount
 
@@ -281,6 +315,7 @@ def _digest(envelope: Envelope) -> bytes:
     stable = envelope.model_dump_json(
         exclude={
             "author": True,
+            "handle": True,
             "epoch": True,
             "also": True,
             "post": _VOLATILE,

@@ -1,5 +1,6 @@
 """`polyphonie demo`: a simulated world walks the whole way, and its truth is compared with what was measured."""
 
+import os
 import shutil
 import time
 from collections import Counter
@@ -25,9 +26,9 @@ from measures.quality import confusion_from
 from measures.window import View
 from polyphonie import settings as configuration
 from polyphonie.cli.dashboard import serve
-from polyphonie.cli.enrich import enrich_all
+from polyphonie.cli.enrich import enrich_all, open_enricher
 from polyphonie.cli.measure import expire_old, measure_all
-from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
+from polyphonie.cli.workspace import SIMULATION_MARK, AsJson, Home, Workspace, progress, say
 from polyphonie.errors import ConfigurationError, PayloadError
 from polyphonie.intake import proposal_slug
 from polyphonie.native import Native, NativePost
@@ -37,7 +38,6 @@ from simulator.world import Emission, World
 
 BATCH = 500
 SERVER = "agora.example"  # the instance whose timeline the world's Mastodon is read from
-MARK = "simulated-world"  # says that a home holds nothing but a simulation, so it may be wiped
 
 
 def demo_command(
@@ -53,13 +53,15 @@ def demo_command(
     Example: polyphonie demo --posts 5000 --no-dashboard
     """
     folder = home or configuration.default_home() / "demo"
+    # An invented debate has no place on a server where a real one is followed.
+    os.environ["POLYPHONIE_ENGINE"] = "embedded"
     _prepare(folder)
     started = time.monotonic()
     world = World(seed=seed, posts=posts, until=datetime.now(UTC))
     _follow(folder, world)
     with Workspace(folder) as work:
         received = _listen(work, world, posts)
-        enriched = enrich_all(work)
+        enriched = enrich_all(work, open_enricher(work))
         measure_all(work, everything=True)
         expire_old(work, datetime.now(UTC))
         comparison = _compare(work, world)
@@ -78,11 +80,11 @@ def demo_command(
 def _prepare(folder: Path) -> None:
     """An empty home. A former demo is wiped; anything else is left alone."""
     if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARK).exists():
+        if not (folder / SIMULATION_MARK).exists():
             raise ConfigurationError(f"{folder} holds real data; give the demo a folder of its own with --home")
         shutil.rmtree(folder)
     folder.mkdir(mode=0o700, parents=True)
-    (folder / MARK).touch()
+    (folder / SIMULATION_MARK).touch()
 
 
 def _follow(folder: Path, world: World) -> None:

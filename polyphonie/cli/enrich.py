@@ -4,13 +4,14 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from index import documents
 from index.archive import Archived
-from index.engine import Collection, Document
+from index.engine import Collection, Document, Where
 from nlp.embeddings import load_embedder
 from nlp.enrichment import Enricher, Understood
 from nlp.folding import FoldStore
@@ -21,16 +22,20 @@ from nlp.verdicts import VerdictStore
 from polyphonie.cli.erasing import erase
 from polyphonie.cli.measure import measure_all
 from polyphonie.cli.workspace import AsJson, Home, Workspace, console, progress, say
-from polyphonie.records import Proposal
+from polyphonie.records import Post, Proposal
 from polyphonie.spool import Refusal
 
-TOPIC_SAMPLE = 8_000  # waiting posts among which the first topics are sought
+PAGE = 1_000
+TOPIC_SAMPLE = 8_000  # waiting posts among which topics are sought
 FOLLOW_PAUSE_S = 5.0
 
 
 def enrich_command(
-    follow: Annotated[bool, typer.Option("--follow", help="Keep going as messages arrive.")] = False,
-    measure: Annotated[bool, typer.Option(help="Bring the figures up to date at the end.")] = True,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep going as messages arrive; Ctrl-C ends it.")] = False,
+    measure: Annotated[bool, typer.Option(help="Bring the figures up to date after each round.")] = True,
+    topics: Annotated[
+        bool, typer.Option("--topics", help="First look again for topics; known ones keep their id.")
+    ] = False,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
@@ -38,34 +43,40 @@ def enrich_command(
 
     Example: polyphonie enrich --follow
     """
-    with Workspace(home) as work, work.alone("enrich"):
-        counts = enrich_all(work)
-        while follow:
+    counts = nothing()
+    with Workspace(home) as work, work.alone("enrich"), suppress(KeyboardInterrupt):
+        enricher = None
+        work.spool.recover()
+        while True:
+            if topics or work.spool.counts()["todo"]:
+                enricher = enricher or open_enricher(work)
+                if topics:
+                    discover_again(work, enricher)
+                    topics = False
+                counts += enrich_all(work, enricher)
+                if measure:
+                    measure_all(work)
+            if not follow:
+                break
             time.sleep(FOLLOW_PAUSE_S)
-            counts += enrich_all(work)
-        if measure:
-            measure_all(work)
     words = f"{counts['posts']:,} posts, {counts['positions']:,} positions, {counts['deletions']:,} deletions"
     say(dict(counts), as_json, f"{words}, {counts['quarantined']:,} quarantined.\nNext: `polyphonie dashboard`.")
 
 
-def enrich_all(work: Workspace) -> Counter[str]:
+def nothing() -> Counter[str]:
+    """What an enrichment counts, at zero."""
+    return Counter(dict.fromkeys(("posts", "positions", "proposals", "deletions", "quarantined"), 0))
+
+
+def enrich_all(work: Workspace, enricher: Enricher) -> Counter[str]:
     """Everything that waits; returns how many posts, positions, proposals, deletions and quarantined items."""
-    counts: Counter[str] = Counter(dict.fromkeys(("posts", "positions", "proposals", "deletions", "quarantined"), 0))
-    work.spool.recover()
-    waiting = work.spool.counts()["todo"]
-    if not waiting:
-        return counts
-    catalogue = work.catalogue
-    enricher = open_enricher(work, catalogue)
-    follow(work, catalogue)
+    counts = nothing()
+    follow(work, work.catalogue)
     discover_first_topics(work, enricher)
-    with progress("enrich", waiting) as advance:
+    with progress("enrich", work.spool.counts()["todo"]) as advance:
         while envelopes := work.spool.claim(work.settings.nlp.batch_size):
             counts += store(work, enricher.enrich(envelopes))
             advance(len(envelopes))
-    if enricher.topics is not None:
-        write(work, "topics", [documents.topic_document(topic) for topic in enricher.topics.describe()])
     return counts
 
 
@@ -77,9 +88,10 @@ def follow(work: Workspace, catalogue: Sequence[Proposal]) -> None:
     write(work, "proposals", [documents.proposal_document(proposal) for proposal in changed])
 
 
-def open_enricher(work: Workspace, catalogue: Sequence[Proposal]) -> Enricher:
+def open_enricher(work: Workspace) -> Enricher:
     """The models and stores, as the settings name them."""
     nlp = work.settings.nlp
+    catalogue = work.catalogue
     threads = nlp.threads or os.cpu_count() or 1
     embedder = load_embedder(nlp.embedding_model, work.settings.models_path, threads)
     known = {document["id"]: document["statement"] for document in work.engine.scan("proposals")}
@@ -101,11 +113,24 @@ def open_enricher(work: Workspace, catalogue: Sequence[Proposal]) -> Enricher:
 def discover_first_topics(work: Workspace, enricher: Enricher) -> None:
     """Topics are found on the first posts; afterwards the stream joins the nearest."""
     if enricher.topics is not None and not enricher.topics.describe():
-        waiting = work.spool.peek(TOPIC_SAMPLE)
-        with console.status("looking for topics"):
-            enricher.discover_topics(envelope.post for envelope in waiting if envelope.post)
-        # Saved before anything is read: a run that is killed after this goes on with the same topics.
-        enricher.topics.save(work.settings.home / "nlp" / "topics")
+        _discover(work, enricher, [envelope.post for envelope in work.spool.peek(TOPIC_SAMPLE) if envelope.post])
+
+
+def discover_again(work: Workspace, enricher: Enricher) -> None:
+    """Look for topics among the newest posts; those that are found again keep their id."""
+    pages = range(0, TOPIC_SAMPLE, PAGE)
+    newest = (work.engine.search("posts", Where(), size=PAGE, offset=at, newest_first=True) for at in pages)
+    _discover(work, enricher, [documents.post_from(found) for page in newest for found in page.documents])
+
+
+def _discover(work: Workspace, enricher: Enricher, posts: Sequence[Post]) -> None:
+    if enricher.topics is None:
+        return
+    with console.status("looking for topics"):
+        enricher.discover_topics(posts)
+    # Saved before anything is read: a run that is killed after this goes on with the same topics.
+    enricher.topics.save(work.settings.home / "nlp" / "topics")
+    write(work, "topics", [documents.topic_document(topic) for topic in enricher.topics.describe()])
 
 
 def store(work: Workspace, understood: Sequence[Understood]) -> Counter[str]:
@@ -115,6 +140,7 @@ def store(work: Workspace, understood: Sequence[Understood]) -> Counter[str]:
     positions = [(position, answer.post) for answer in understood for position in answer.positions]
     records: list[Archived] = [*proposals.values(), *posts, *(position for position, _ in positions)]
     gone = [answer.deletion for answer in understood if answer.deletion]
+    forget_former(work, posts, {position.id for position, _ in positions})
     work.archive.append(records)
     sectors = proposals | known_proposals(work, {position.proposal for position, _ in positions} - proposals.keys())
     taking_part: dict[str, list[str]] = {}
@@ -146,6 +172,16 @@ def store(work: Workspace, understood: Sequence[Understood]) -> Counter[str]:
         deletions=len(gone),
         quarantined=len(kept_out),
     )
+
+
+def forget_former(work: Workspace, posts: Sequence[Post], positions: set[str]) -> None:
+    """What an edit took away: positions that these posts no longer take, and the words that they no longer hold."""
+    known = sorted(work.engine.get("posts", [post.id for post in posts]))
+    if not known:
+        return
+    former = work.engine.scan("positions", Where(terms={"post": known}), fields=("id",))
+    work.engine.delete("positions", [found["id"] for found in former if found["id"] not in positions])
+    work.spool.mark_untidy(known, gone=False)
 
 
 def known_proposals(work: Workspace, ids: set[str]) -> dict[str, Proposal]:

@@ -1,14 +1,20 @@
 """Erasure: what is gone upstream, or whose author asked, leaves every place that holds it. `polyphonie forget`."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from index import documents
 from index.engine import Where
 from nlp.folding import FoldStore
 from nlp.verdicts import VerdictStore
 from polyphonie.cli.workspace import AsJson, Home, Workspace, say
+from polyphonie.errors import InputError
+from polyphonie.pseudonyms import epoch_of
+from polyphonie.records import Deletion, Envelope, record_id
+from polyphonie.spool import Arrival
 
 BATCH = 500
 
@@ -29,15 +35,41 @@ def forget_command(
     """
     with Workspace(home) as work:
         sources = source or known_sources(work)
-        epochs = work.keys.open_epochs()
-        names = {handle, handle.lstrip("@")}
-        tokens = [work.keys.author(one, name, epoch) for one in sources for name in names for epoch in epochs]
+        if not sources:
+            raise InputError("nothing was ever kept here; name the platform with --source to refuse this author")
+        tokens = [token for one in sources for token in _tokens(work, one, handle)]
         for one in sources:
             work.opt_outs.add(one, handle)
-        erased = erase(work, work.spool.items_of(tokens))
-    answer = {"erased": erased, "sources": sources, "open_epochs": len(epochs)}
-    say(
-        answer, as_json, f"{erased:,} messages erased; their author is not listened to any more ({', '.join(sources)})."
+        gone = work.spool.items_of(tokens)
+        # First what makes it certain: should this stop half-way, or an enrichment be reading one of these messages,
+        # the next enrichment finds the deletions and does it again.
+        work.spool.put(Arrival("forget", [_deletion(work, one) for one in gone]))
+        erase(work, gone)
+        tidy(work)
+    answer = {"erased": len(gone), "sources": sources}
+    words = f"{len(gone):,} messages erased; their author is not listened to any more ({', '.join(sources)})."
+    if not gone:
+        words += (
+            "\nNothing was found: on some platforms only the native identifier is known (Bluesky: the DID), and what "
+            "lies in closed epochs is nobody's any more."
+        )
+    say(answer, as_json, words)
+
+
+def _tokens(work: Workspace, source: str, handle: str) -> list[str]:
+    names = {handle, handle.lstrip("@")}
+    epochs = work.keys.open_epochs()
+    authors = [work.keys.author(source, name, epoch) for name in names for epoch in epochs]
+    return authors + [work.keys.handle(source, handle, epoch) for epoch in epochs]
+
+
+def _deletion(work: Workspace, gone: str) -> Envelope:
+    now = datetime.now(UTC)
+    return Envelope(
+        id=record_id("deletion", gone),
+        source="forget",
+        epoch=epoch_of(now, work.keys.epoch_days),
+        deletion=Deletion(id=gone, source="forget", received_at=now),
     )
 
 
@@ -49,19 +81,43 @@ def known_sources(work: Workspace) -> list[str]:
 
 
 def erase(work: Workspace, ids: Sequence[str]) -> int:
-    """Remove posts or votes by id from spool, archive, index and NLP stores; returns how many ids were asked."""
+    """Remove posts or votes by id from spool, index and NLP stores, and from the archive at the next `tidy`.
+
+    Returns how many ids were asked.
+    """
     if not ids:
         return 0
+    proposals: list[str] = []
     for start in range(0, len(ids), BATCH):
         some = list(ids[start : start + BATCH])
-        work.spool.erase(some)
+        put_forward = Where(terms={"post": some})
+        proposals += [proposal["id"] for proposal in work.engine.scan("proposals", put_forward)]
         work.engine.delete("posts", some)
-        work.engine.delete_where("positions", Where(terms={"post": some}))
-    work.archive.erase(set(ids))
+        work.engine.delete_where("positions", put_forward)
+        work.engine.delete_where("proposals", put_forward)
+    work.spool.mark_untidy([*ids, *proposals], gone=True)
     folds = FoldStore(work.settings.home / "nlp" / "folds.sqlite")
     folds.erase(ids)
     folds.close()
     verdicts = VerdictStore(work.settings.home / "nlp" / "verdicts.sqlite")
     verdicts.erase(ids)
     verdicts.close()
+    # Last, because the spool is what a second try would find them by.
+    work.spool.erase(ids)
     return len(ids)
+
+
+def tidy(work: Workspace) -> None:
+    """Rewrite the archive without what was deleted or reworded, and let deleted text leave the disk."""
+    untidy = work.spool.untidy()
+    if untidy:
+        work.archive.erase(set(untidy))
+        kept = [one for one, gone in untidy.items() if not gone]
+        for start in range(0, len(kept), BATCH):
+            some = kept[start : start + BATCH]
+            posts = [documents.post_from(found) for found in work.engine.get("posts", some).values()]
+            positions = work.engine.scan("positions", Where(terms={"post": some}))
+            work.archive.append([*posts, *(documents.position_from(found) for found in positions)])
+        work.spool.tidied(untidy)
+    work.spool.flush()
+    work.engine.purge()

@@ -12,7 +12,8 @@ import typer
 from pydantic import ValidationError
 
 from crawlers.files import Row, detect, read
-from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
+from polyphonie.cli.workspace import SIMULATION_MARK, AsJson, Home, Workspace, progress, say
+from polyphonie.pseudonyms import epoch_of
 from polyphonie.records import Envelope
 from polyphonie.spool import Arrival, Refusal
 
@@ -32,6 +33,7 @@ def import_files(
     """
     totals: Counter[str] = Counter(dict.fromkeys(("rows", *OUTCOMES, "new"), 0))
     with Workspace(home) as work:
+        (work.settings.home / SIMULATION_MARK).unlink(missing_ok=True)  # from now on it holds real data
         for path in files:
             totals.update(_import(work, path, mapping))
     answer = {"files": [path.name for path in files], **totals}
@@ -49,6 +51,8 @@ def _import(work: Workspace, path: Path, mapping: Path | None) -> Counter[str]:
     cursor, counts = work.spool.cursor(source) or ({}, {})
     # One instant for the whole file: an import that was cut gives the same records as one that was not.
     received_at = datetime.fromisoformat(cursor.get("received_at", datetime.now(UTC).isoformat()))
+    if epoch_of(received_at, work.keys.epoch_days) < work.keys.closed_before():
+        received_at = datetime.now(UTC)  # the epoch in which it began is over
     totals = Counter(dict.fromkeys(("rows", *OUTCOMES), 0) | counts)
     new = 0
     with progress(path.name[:24]) as advance:

@@ -9,6 +9,7 @@ from index.retention import expire
 from measures.tallies import Measured, measure
 from nlp.folding import FoldStore
 from nlp.verdicts import VerdictStore
+from polyphonie.cli.erasing import tidy
 from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
 from polyphonie.pseudonyms import epoch_of
 from polyphonie.settings import CONFIGS, read_yaml
@@ -69,7 +70,10 @@ def expire_old(work: Workspace, now: datetime) -> dict[str, int]:
         store.forget_before(before.date())
         store.close()
     current = epoch_of(now, privacy.epoch_days)
+    # What waits keeps its epoch open, but not for longer than raw text may be kept.
+    dropped = work.spool.expire(epoch_of(before, privacy.epoch_days))
     waiting = work.spool.oldest_waiting_epoch()
     last = current if waiting is None else min(current, waiting)
     work.spool.close_epochs(last)
-    return {"expired": sum(gone.values()), "epochs_closed": len(work.keys.close(last))}
+    tidy(work)
+    return {"expired": sum(gone.values()), "dropped_waiting": dropped, "epochs_closed": len(work.keys.close(last))}

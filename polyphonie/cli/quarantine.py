@@ -2,13 +2,16 @@
 
 import re
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from crawlers.files import reread
 from polyphonie.cli.workspace import AsJson, Home, Workspace, say
+from polyphonie.errors import InputError
 from polyphonie.spool import Arrival, Quarantined
 
 quarantine = typer.Typer(help="What could not be processed: list it, or try again.", no_args_is_help=True)
@@ -72,10 +75,13 @@ def _replay_row(work: Workspace, entry: Quarantined, file: Path, mapping: Path |
     place = _ROW.match(entry.origin)
     if place is None or place["file"] != file.name:
         return 0
-    row = reread(file, int(place["row"]), mapping)
+    try:
+        row = reread(file, int(place["row"]), mapping)
+        admitted = [work.border.admit(native, datetime.now(UTC)) for native in row.natives]
+    except (InputError, ValidationError):
+        return 0  # it stays, with the reason it had
     if row.outcome == "quarantined":
         return 0
-    admitted = [work.border.admit(native, entry.at) for native in row.natives]
     work.spool.put(Arrival(entry.source, [envelope for envelope in admitted if envelope is not None]))
     work.spool.release(entry)
     return 1

@@ -2,6 +2,8 @@
 
 import fcntl
 import json
+import math
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from index.engine import Engine
 from index.opening import open_engine
 from nlp.catalogue import read_catalogue
 from polyphonie import settings as configuration
-from polyphonie.errors import PolyphonieError
+from polyphonie.errors import ConfigurationError, PolyphonieError
 from polyphonie.intake import Border, aliases_of
 from polyphonie.pseudonyms import Keyring, OptOuts
 from polyphonie.records import Proposal
@@ -32,6 +34,8 @@ Home = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
+
+SIMULATION_MARK = "simulated-world"  # says that a home holds nothing but a simulation, so it may be wiped
 
 # Progress and words for people go to stderr, so that `--json` and lists can be piped.
 console = Console(stderr=True, highlight=False)
@@ -48,7 +52,10 @@ class Workspace:
 
     def __init__(self, home: Path | None) -> None:
         self.settings: Settings = configuration.load(home)
-        self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(f"{self.settings.home}: cannot be a home: {error.strerror}") from error
 
     def __enter__(self) -> "Workspace":
         return self
@@ -77,7 +84,11 @@ class Workspace:
 
     @cached_property
     def spool(self) -> Spool:
-        return Spool(self.settings.spool_path, self.settings.spool.capacity)
+        path = self.settings.spool_path
+        try:
+            return Spool(path, self.settings.spool.capacity)
+        except sqlite3.DatabaseError as error:
+            raise ConfigurationError(f"{path}: {error}; put it aside and import again: ids make it harmless") from error
 
     @cached_property
     def engine(self) -> Engine:
@@ -110,7 +121,16 @@ def progress(unit: str, total: int | None = None) -> Iterator[Any]:
 def say(answer: dict[str, Any], as_json: bool, words: str) -> None:
     """End a command: one JSON object on stdout for a script, or words for a person."""
     if as_json:
-        json.dump(answer, sys.stdout, ensure_ascii=False, default=str)
+        json.dump(_finite(answer), sys.stdout, ensure_ascii=False, default=str, allow_nan=False)
         sys.stdout.write("\n")
     else:
         typer.echo(words)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN: what is unknown is null."""
+    if isinstance(value, dict):
+        return {key: _finite(found) for key, found in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(found) for found in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

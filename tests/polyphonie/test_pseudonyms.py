@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyphonie.errors import ConfigurationError
+from polyphonie.errors import ConfigurationError, EpochClosed
 from polyphonie.pseudonyms import FIRST_MONDAY, Keyring, OptOuts, epoch_of, epoch_start
 
 
@@ -66,7 +66,10 @@ def test_a_closed_epoch_cannot_be_reached_again(tmp_path):
     assert keys.close(before=8) == [7]
     assert keys.open_epochs() == [8]
     assert keys.author("mastodon", "42", 8) == kept
-    assert Keyring(tmp_path).author("mastodon", "42", 7) != before
+    for ring in (keys, Keyring(tmp_path)):
+        with pytest.raises(EpochClosed, match="destroyed"):
+            ring.author("mastodon", "42", 7)
+    assert before not in "".join(path.read_bytes().hex() for path in tmp_path.iterdir())
 
 
 def test_a_damaged_key_is_said_not_replaced(tmp_path):

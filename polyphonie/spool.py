@@ -222,9 +222,11 @@ class Spool:
 
     def mark_untidy(self, ids: Iterable[str], *, gone: bool) -> None:
         """Remember that the archive still holds what was deleted (`gone`) or reworded; rewriting it can wait a day."""
+        rows = [(one,) for one in ids]
         with self._transaction() as sql:
-            sql.executemany("INSERT OR IGNORE INTO untidy VALUES (?, 0)", [(one,) for one in (ids := list(ids))])
-            sql.executemany("UPDATE untidy SET gone = 1 WHERE id = ?", [(one,) for one in ids if gone])
+            sql.executemany("INSERT OR IGNORE INTO untidy VALUES (?, 0)", rows)
+            if gone:
+                sql.executemany("UPDATE untidy SET gone = 1 WHERE id = ?", rows)
 
     def untidy(self) -> dict[str, bool]:
         """What the archive holds too much of: id -> whether it is gone altogether."""

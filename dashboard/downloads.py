@@ -3,15 +3,14 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-import altair as alt
 import streamlit as st
 
-from dashboard.charts.axes import Width
+from dashboard.charts.axes import Spec, Width
 from dashboard.exports import WIDTH, Cell, csv_bytes, png_bytes
 from dashboard.palette import LIGHT, Palette
 from dashboard.provenance import Provenance
 
-Draw = Callable[[Palette, Width], Sequence[alt.LayerChart]]
+Draw = Callable[[Palette, Width], Sequence[Spec]]
 
 
 def offer(

@@ -6,12 +6,10 @@ import json
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-import altair as alt
 import vl_convert
 
-from dashboard.charts.axes import FONT
+from dashboard.charts.axes import FONT, SCHEMA, Spec
 from dashboard.palette import LIGHT
 from dashboard.provenance import Provenance
 
@@ -43,21 +41,17 @@ def _written(cell: Cell) -> str:
     return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
-def png_bytes(charts: Sequence[alt.LayerChart], title: str, provenance: Provenance, now: datetime) -> bytes:
+def png_bytes(charts: Sequence[Spec], title: str, provenance: Provenance, now: datetime) -> bytes:
     """Charts under one title, with the facts below; drawn twice as fine as the screen, without network."""
-    drawn: list[dict[str, Any]] = [chart.to_dict() for chart in charts]
-    config = {key: value for spec in drawn for key, value in spec.pop("config").items()}
-    datasets = {key: value for spec in drawn for key, value in spec.pop("datasets", {}).items()}
-    for spec in drawn:
-        spec.pop("$schema")
+    config = {key: value for chart in charts for key, value in chart["config"].items()}
+    drawn = [{key: value for key, value in chart.items() if key not in ("$schema", "config")} for chart in charts]
     heading = {"text": title, "anchor": "start", "fontSize": 20, "color": LIGHT.ink, "offset": 16}
     # A title under the whole picture starts at its margin; a chart of text would start at the axis of the others.
     notice = {"text": provenance.lines(now), "orient": "bottom", "anchor": "start", "offset": 16}
     whole = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "$schema": SCHEMA,
         "title": notice | {"fontSize": 12, "fontWeight": "normal", "color": LIGHT.muted, "lineHeight": 17},
         "vconcat": [{"title": heading, "concat": drawn, "columns": 3 if len(drawn) > 2 else 1}],
         "config": config | {"padding": 24, "font": FONT},
-        "datasets": datasets,
     }
     return vl_convert.vegalite_to_png(json.dumps(whole), scale=2)

@@ -1,4 +1,4 @@
-"""Charts in Altair; each function takes plain figures and a palette, and returns a chart that Vega-Lite can draw."""
+"""Charts: each function takes plain figures and a palette, and returns a Vega-Lite specification."""
 
 from dashboard.charts.curves import MOST_LINES, curves, multiples
 from dashboard.charts.ranking import ranking

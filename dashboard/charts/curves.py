@@ -4,8 +4,6 @@ import textwrap
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-import altair as alt
-
 from dashboard import french
 from dashboard.charts import axes
 from dashboard.charts.shapes import Line, Point, common_gaps, gaps, segments, spread_labels
@@ -16,7 +14,7 @@ MOST_LINES = 6  # above, small multiples
 
 def curves(
     lines: Sequence[Line], palette: Palette, *, simulated: bool, width: axes.Width = "container", height: int = 380
-) -> alt.LayerChart:
+) -> axes.Spec:
     """Shares over time with their bands, at most MOST_LINES of them, each named at its end."""
     known = [point for line in lines for point in line.points if point.share is not None]
     low, high = _range(known)
@@ -25,14 +23,11 @@ def curves(
     end = last + (last - first) * axes.LABEL_ROOM
     x = axes.day_x(first, last, end)
     y = axes.share_y("share", low, high)
-    layers: list[alt.Chart] = []
-    layers += axes.zones(common_gaps(lines), low, high, end - first, x, axes.share_y("from", low, high), palette)
+    layers = axes.zones(common_gaps(lines), low, high, end - first, x, axes.share_y("from", low, high), palette)
     if low < 0.5 < high:
-        layers.append(
-            alt.Chart(axes.inline([{"day": axes.moment(first), "day2": _last_seen(known, last), "share": 0.5}]))
-            .mark_rule(color=palette.muted, strokeWidth=1, strokeDash=[2, 3])
-            .encode(x=x, x2="day2:T", y=y)
-        )
+        half = [{"day": axes.moment(first), "day2": _last_seen(known, last), "share": 0.5}]
+        place = {"x": x, "x2": axes.UNTIL, "y": y}
+        layers.append(axes.layer(half, "rule", place, color=palette.muted, strokeWidth=1, strokeDash=[2, 3]))
     for line in lines:
         layers += _line(line, x, (low, high), palette)
     layers += _end_labels(lines, x, y, (low, high), height, palette)
@@ -43,7 +38,7 @@ def curves(
 
 def multiples(
     lines: Sequence[Line], palette: Palette, *, simulated: bool, width: axes.Width = "container", height: int = 150
-) -> list[alt.LayerChart]:
+) -> list[axes.Spec]:
     """One small chart a line, all on the same axes, titled above."""
     known = [point for line in lines for point in line.points if point.share is not None]
     low, high = _range(known)
@@ -57,7 +52,8 @@ def multiples(
         layers += _line(line, x, (low, high), palette)
         if simulated:
             layers.append(axes.watermark(palette, width, height, size=17))
-        title = alt.TitleParams(textwrap.wrap(line.title, 38)[:2], fontSize=13, anchor="start", color=palette.ink)
+        wrapped = textwrap.wrap(line.title, 38)[:2]
+        title = {"text": wrapped, "fontSize": 13, "anchor": "start", "color": palette.ink}
         drawn.append(axes.drawn(layers, palette, width=width, height=height, title=title))
     return drawn
 
@@ -77,7 +73,7 @@ def _last_seen(known: Sequence[Point], last: date) -> str:
     return max(point.middle for point in known).isoformat() if known else axes.moment(last)
 
 
-def _line(line: Line, x: alt.X, domain: tuple[float, float], palette: Palette) -> list[alt.Chart]:
+def _line(line: Line, x: axes.Spec, domain: tuple[float, float], palette: Palette) -> list[axes.Spec]:
     y, low_y = axes.share_y("share", *domain), axes.share_y("low", *domain)
     rows, alone = [], []
     for number, run in enumerate(segments(line.points)):
@@ -93,55 +89,47 @@ def _line(line: Line, x: alt.X, domain: tuple[float, float], palette: Palette) -
             rows.append(row)
             if len(run) == 1:
                 alone.append(row)
-    source = alt.Chart(axes.inline(rows))
-    band = source.mark_area(color=line.colour, opacity=0.28).encode(x=x, y=low_y, y2="high:Q", detail="run:N")
-    curve = source.mark_line(color=line.colour, strokeWidth=1.6, strokeDash=list(line.dash)).encode(
-        x=x, y=y, detail="run:N"
-    )
-    # Invisible targets: the whole width of a bucket answers to the pointer.
-    target = source.mark_point(size=260, opacity=0, filled=True).encode(x=x, y=y, tooltip="told:N")
-    layers = [band, curve, target]
+    runs = {"detail": axes.name("run")}
+    extent = {"x": x, "y": low_y, "y2": {"field": "high"}}
+    place = {"x": x, "y": y}
+    layers = [
+        axes.layer(rows, "area", extent | runs, color=line.colour, opacity=0.28),
+        axes.layer(rows, "line", place | runs, color=line.colour, strokeWidth=1.6, strokeDash=list(line.dash)),
+        # Invisible targets: the whole width of a bucket answers to the pointer.
+        axes.layer(rows, "point", place | {"tooltip": axes.name("told")}, size=260, opacity=0, filled=True),
+    ]
     if alone:
-        single = alt.Chart(axes.inline(alone))
         layers += [
-            single.mark_rule(color=line.colour, strokeWidth=6, opacity=0.35).encode(x=x, y=low_y, y2="high:Q"),
-            single.mark_point(color=line.colour, filled=True, size=26, opacity=1).encode(x=x, y=y),
+            axes.layer(alone, "rule", extent, color=line.colour, strokeWidth=6, opacity=0.35),
+            axes.layer(alone, "point", place, color=line.colour, filled=True, size=26, opacity=1),
         ]
     if line.reference:
         raw = [
-            {"day": point.middle.isoformat(), "share": point.share, "run": number, "told": "brut"}
+            {"day": point.middle.isoformat(), "share": point.share, "run": number}
             for number, run in enumerate(segments(line.reference))
             for point in run
         ]
-        layers.append(
-            alt.Chart(axes.inline(raw))
-            .mark_line(color=palette.muted, strokeWidth=1.2, strokeDash=[3, 3])
-            .encode(x=x, y=y, detail="run:N")
-        )
+        layers.append(axes.layer(raw, "line", place | runs, color=palette.muted, strokeWidth=1.2, strokeDash=[3, 3]))
     return layers
 
 
 def _told(title: str, point: Point) -> str:
     when = french.period(point.day, point.until - timedelta(days=1))
     share = french.percent(point.share if point.share is not None else float("nan"))
-    return (
-        f"{title}, {when} : {share} ({french.bounds(point.low, point.high)}), {french.count(point.voices, 'voix', '')}"
-    )
+    spread, voices = french.bounds(point.low, point.high), french.count(point.voices, "voix", "voix")
+    return french.typeset(f"{title}, {when} : {share} ({spread}), {voices}")
 
 
 def _end_labels(
-    lines: Sequence[Line], x: alt.X, y: alt.Y, domain: tuple[float, float], height: int, palette: Palette
-) -> list[alt.Chart]:
+    lines: Sequence[Line], x: axes.Spec, y: axes.Spec, domain: tuple[float, float], height: int, palette: Palette
+) -> list[axes.Spec]:
     ends = [(line, [point for point in line.points if point.share is not None]) for line in lines]
     named = [(line, known[-1]) for line, known in ends if known]
     if not named:
         return []
     points = [{"day": point.middle.isoformat(), "share": point.share, "colour": line.colour} for line, point in named]
-    dots = (
-        alt.Chart(axes.inline(points))
-        .mark_point(filled=True, size=46, opacity=1)
-        .encode(x=x, y=y, color=alt.Color("colour:N", scale=None))
-    )
+    ends_at = {"x": x, "y": y, "color": axes.OWN_COLOUR}
+    dots = axes.layer(points, "point", ends_at, filled=True, size=46, opacity=1)
     wrapped = [textwrap.wrap(line.title, 26)[:2] for line, _ in named]
     unit = (domain[1] - domain[0]) / height
     places = spread_labels(

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-import altair as alt
-
 from dashboard import french
 from dashboard.charts import axes
 from dashboard.charts.shapes import Gap
@@ -21,13 +19,13 @@ def stances(
     simulated: bool,
     width: axes.Width = "container",
     height: int = 260,
-) -> alt.LayerChart:
+) -> axes.Spec:
     """Volumes (day, until, favour, against, unclear): favour upwards, against downwards, unclear in grey beyond it."""
     first = min([bucket[0] for bucket in buckets] + [gap.since for gap in hidden])
     last = max([bucket[1] for bucket in buckets] + [gap.until for gap in hidden])
     rows: list[axes.Row] = []
     for start, until, favour, against, unclear in buckets:
-        told = (
+        told = french.typeset(
             f"{french.period(start, until - timedelta(days=1))} : {french.number(favour)} pour, "
             f"{french.number(against)} contre, {french.number(unclear)} sans position nette"
         )
@@ -43,24 +41,16 @@ def stances(
     end = last + (last - first) * axes.LABEL_ROOM
     x = axes.day_x(first, last, end)
     y = axes.volume_y("from", bottom, top)
-    colour = alt.Color(
-        "part:N",
-        legend=None,
-        scale=alt.Scale(
-            domain=["favour", "against", "unclear"], range=[palette.favour, palette.against, palette.unclear]
-        ),
-    )
-    layers = axes.zones(hidden, bottom * 1.05, top * 1.05, end - first, x, y, palette)
-    layers.append(
-        alt.Chart(axes.inline(rows))
-        .mark_rect()
-        .encode(x=x, x2="day2:T", y=y, y2="to:Q", color=colour, tooltip="told:N")
-    )
-    layers.append(
-        alt.Chart(axes.inline([{"day": axes.moment(first), "day2": axes.moment(last), "from": 0.0}]))
-        .mark_rule(color=palette.ink, strokeWidth=1)
-        .encode(x=x, x2="day2:T", y=y)
-    )
+    parts = {"domain": ["favour", "against", "unclear"], "range": [palette.favour, palette.against, palette.unclear]}
+    colour = axes.name("part") | {"legend": None, "scale": parts}
+    along = {"x": x, "x2": axes.UNTIL, "y": y}
+    volumes = along | {"y2": {"field": "to"}, "color": colour, "tooltip": axes.name("told")}
+    zero = [{"day": axes.moment(first), "day2": axes.moment(last), "from": 0.0}]
+    layers = [
+        *axes.zones(hidden, bottom * 1.05, top * 1.05, end - first, x, y, palette),
+        axes.layer(rows, "rect", volumes),
+        axes.layer(zero, "rule", along, color=palette.ink, strokeWidth=1),
+    ]
     deepest = max((bucket[3] for bucket in buckets[-3:]), default=0.0)
     spread = (top - bottom) * 0.09
     against = -max(deepest / 2, spread)

@@ -2,12 +2,11 @@
 
 from html import escape
 
-import altair as alt
 import streamlit as st
 
 from dashboard import cells, charts, french
 from dashboard.addresses import address
-from dashboard.charts.axes import Width
+from dashboard.charts.axes import Spec, Width
 from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
 from dashboard.measured import exported, header, row_cells
@@ -44,7 +43,7 @@ def _table(here: Here, rows: list[ProposalRow], provenance: Provenance) -> None:
     names, lines = exported(rows)
     ranked = [(row.proposal.title, *_share(row), row.masked) for row in rows]
 
-    def draw(palette: Palette, width: Width) -> list[alt.LayerChart]:
+    def draw(palette: Palette, width: Width) -> list[Spec]:
         return [charts.ranking(ranked[:40], palette, simulated=provenance.simulated, width=int(width) - 260)]
 
     heading = f"Popularité des propositions, {french.period(provenance.first, provenance.last)}"

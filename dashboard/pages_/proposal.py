@@ -5,12 +5,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from html import escape
 
-import altair as alt
 import streamlit as st
 
 from dashboard import cells, charts, french
 from dashboard.addresses import address
-from dashboard.charts.axes import Width
+from dashboard.charts.axes import Spec, Width
 from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
 from dashboard.measured import CURVE_HEADER, VOLUME_HEADER, exported_curve, exported_volumes, line, step_days, title
@@ -140,10 +139,10 @@ def _share_over_time(here: Here, row: ProposalRow, step: int, provenance: Proven
     drawn = line(here, name, found, raw=corrected)
     st.html('<h2 class="po-h2">Part favorable parmi les voix qui prennent parti</h2>')
 
-    def draw(palette: Palette, width: Width) -> list[alt.LayerChart]:
+    def draw(palette: Palette, width: Width) -> list[Spec]:
         return [charts.curves([drawn], palette, simulated=here.simulated, width=width, height=320)]
 
-    st.altair_chart(draw(here.palette, "container")[0], theme=None, width="stretch")
+    st.vega_lite_chart(draw(here.palette, "container")[0], theme=None, width="stretch")
     if note := cells.gap_note(charts.gaps(drawn.points)):
         st.html(note)
     known = [(each, each.corrected, each.raw) for each in found if each.corrected and each.raw]
@@ -191,10 +190,10 @@ def _volumes(here: Here, row: ProposalRow, step: int, provenance: Provenance) ->
     unit = {"voices": "voix", "posts": "messages", "reach": "portée"}[window.weighting]
     st.html(f'<h2 class="po-h2">Pour, contre, sans position nette ({unit})</h2>')
 
-    def draw(palette: Palette, width: Width) -> list[alt.LayerChart]:
+    def draw(palette: Palette, width: Width) -> list[Spec]:
         return [charts.stances(buckets, hidden, palette, simulated=here.simulated, width=width)]
 
-    st.altair_chart(draw(here.palette, "container")[0], theme=None, width="stretch")
+    st.vega_lite_chart(draw(here.palette, "container")[0], theme=None, width="stretch")
     if buckets:
         day, end, favour, against, unclear = buckets[-1]
         when = french.period(day, end - timedelta(days=1))

@@ -3,11 +3,10 @@
 from html import escape
 from itertools import combinations, pairwise
 
-import altair as alt
 import streamlit as st
 
 from dashboard import cells, charts, french
-from dashboard.charts.axes import Width
+from dashboard.charts.axes import Spec, Width
 from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
 from dashboard.measured import CURVE_HEADER, exported, exported_curve, header, line, row_cells, step_days, title
@@ -111,15 +110,15 @@ def _curves(here: Here, rows: list[ProposalRow]) -> None:
     lines = [line(here, name, points, raw=raw) for name, points in found.items()]
     simulated = here.simulated
     if len(lines) <= charts.MOST_LINES:
-        st.altair_chart(charts.curves(lines, here.palette, simulated=simulated), theme=None, width="stretch")
+        st.vega_lite_chart(charts.curves(lines, here.palette, simulated=simulated), theme=None, width="stretch")
     else:
         drawn = charts.multiples(lines, here.palette, simulated=simulated)
         columns = st.columns(3)
         for place, each in enumerate(drawn):
-            columns[place % 3].altair_chart(each, theme=None, width="stretch")
+            columns[place % 3].vega_lite_chart(each, theme=None, width="stretch")
     st.html(_reading(known[0], found[known[0].proposal.id], step))
 
-    def draw(palette: Palette, width: Width) -> list[alt.LayerChart]:
+    def draw(palette: Palette, width: Width) -> list[Spec]:
         if len(lines) <= charts.MOST_LINES:
             return [charts.curves(lines, palette, simulated=simulated, width=width)]
         return charts.multiples(lines, palette, simulated=simulated, width=int(width) // 3 - 40)

@@ -3,12 +3,11 @@
 from datetime import timedelta
 from html import escape
 
-import altair as alt
 import streamlit as st
 
 from dashboard import cells, charts, french
 from dashboard.addresses import address
-from dashboard.charts.axes import Width
+from dashboard.charts.axes import Spec, Width
 from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
 from dashboard.measured import VOLUME_HEADER, exported_volumes, step_days, title
@@ -126,10 +125,10 @@ def _curve(here: Here, query: str, told: SearchMix, provenance: Provenance) -> N
     hidden = charts.gaps([charts.Point(each.day, end, None, reason=each.masked) for each, end in steps if each.masked])
     st.html('<h2 class="po-h2">Au fil du temps</h2>')
 
-    def draw(palette: Palette, width: Width) -> list[alt.LayerChart]:
+    def draw(palette: Palette, width: Width) -> list[Spec]:
         return [charts.stances(buckets, hidden, palette, simulated=here.simulated, width=width)]
 
-    st.altair_chart(draw(here.palette, "container")[0], theme=None, width="stretch")
+    st.vega_lite_chart(draw(here.palette, "container")[0], theme=None, width="stretch")
     if buckets:
         day, end, favour, against, unclear = max(buckets, key=lambda bucket: sum(bucket[2:]))
         when = french.period(day, end - timedelta(days=1))

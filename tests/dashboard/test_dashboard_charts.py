@@ -27,7 +27,7 @@ def line(shares, title="Loyers", reason="moins de 11 voix"):
 
 def values(chart):
     """Every inline row of a chart."""
-    return [row for layer in chart.to_dict()["layer"] for row in layer["data"]["values"]]
+    return [row for layer in chart["layer"] for row in layer["data"]["values"]]
 
 
 def test_gaps_join_neighbours_with_one_reason():
@@ -63,7 +63,7 @@ def test_simulated_data_carry_a_watermark_on_every_chart(simulated):
         charts.stances([bucket], [], DARK, simulated=simulated),
         charts.ranking([("Loyers", 0.5, 0.4, 0.6, "")], DARK, simulated=simulated),
     ]
-    assert [("données simulées" in json.dumps(each.to_dict(), ensure_ascii=False)) for each in drawn] == [simulated] * 4
+    assert [("données simulées" in json.dumps(each, ensure_ascii=False)) for each in drawn] == [simulated] * 4
 
 
 def test_a_masked_proposal_shows_its_reason_and_no_figure():

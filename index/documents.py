@@ -25,12 +25,12 @@ def post_from(document: Document) -> Post:
 def position_document(position: Position, post: Post | None, proposal: Proposal | None) -> Document:
     """Document of `positions`: with its post and the sector of its proposal inside, so one search answers.
 
-    A vote has no post: it reaches one, itself, and was received when it counts.
+    A vote has no post: it reaches one, itself, and was received when it counts unless it says otherwise.
     """
     document = position.model_dump(mode="json")
     document |= {"counted": position.counted, "sector": proposal.sector if proposal else "", "reach": 1}
     if post is None:
-        return document | {"received_at": document["at"]}
+        return document | {"received_at": document["received_at"] or document["at"]}
     shared = {"text", "title", "kind", "lang", "fold", "topic", "hashtags", "flags", "received_at"}
     shared |= {"reply_to", "repost_of", "quote_of"}
     return (
@@ -39,7 +39,7 @@ def position_document(position: Position, post: Post | None, proposal: Proposal 
 
 
 def position_from(document: Document) -> Position:
-    """The record that `position_document` was given."""
+    """The record that `position_document` was given, with the instant of its reception."""
     return Position.model_validate(_kept(Position, document))
 
 

@@ -56,9 +56,9 @@ FIELDS: Mapping[Collection, Mapping[str, Kind]] = {
         boolean="counted",
         stored="span",
     ),
-    "tallies": _fields(keyword="id proposal source origin", date="day at", stored="counts replicates"),
+    "tallies": _fields(keyword="id proposal source origin", date="day at", integer="epoch", stored="counts replicates"),
     "proposals": _fields(
-        keyword="id sector source",
+        keyword="id sector source post",
         keywords="keywords known_as bearers",
         text="title statement negation",
         texts="paraphrases",

@@ -1,4 +1,4 @@
-"""Positions as columns of numbers, and their sums by proposal, source, origin and day, under bootstrap weights.
+"""Positions as columns of numbers, and their sums by cell (see `Tally`), under bootstrap weights.
 
 Three weightings answer three questions. Voices: each voice counts 1 for a proposal and an epoch, split evenly over its
 positions (over its votes alone, where it voted), so that fractions land on the days and sources where it spoke. Posts:
@@ -102,6 +102,7 @@ def _tally_proposal(columns: Columns, proposal: str, sources: list[str], rows: I
             np.frombuffer(columns.source, np.int32)[rows],
             np.frombuffer(columns.origin, np.int8)[rows],
             np.frombuffer(columns.day, np.int32)[rows],
+            np.frombuffer(columns.epoch, np.int32)[rows],
         ]
     )
     cells, cell = np.unique(parts, axis=1, return_inverse=True)
@@ -110,14 +111,15 @@ def _tally_proposal(columns: Columns, proposal: str, sources: list[str], rows: I
     counts = counts.reshape(len(WEIGHTINGS), -1, 3)
     replicates = _replicates(cell, stance, units, weights, cells.shape[1])
     origins = list(Origin)
-    for at, (source, origin, day) in enumerate(cells.T):
-        key = (proposal, sources[source], origins[origin], date.fromordinal(int(day)))
+    for at, (source, origin, day, epoch) in enumerate(cells.T):
+        key = (proposal, sources[source], origins[origin], date.fromordinal(int(day)), int(epoch))
         yield Tally(
             id=record_id("tally", *key),
             proposal=key[0],
             source=key[1],
             origin=key[2],
             day=key[3],
+            epoch=key[4],
             counts={w: tuple(counts[i, at].tolist()) for i, w in enumerate(WEIGHTINGS)},
             replicates=_packed(replicates[:, at]),
         )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from index.documents import tally_document
+from index.documents import tally_document, tally_from
 from index.engine import Engine, Where
 from measures.bootstrap import REPLICATES
 from measures.columns import FIELDS, Columns, packed_of, tally_columns, unpack
@@ -52,16 +52,19 @@ def measure(
     keep_sources: Collection[str] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Measured:
-    """Make again the tallies of every epoch whose positions are all still there, and leave the older ones alone.
+    """Make again the tallies of every epoch of reception whose positions are all still there; the others stay.
 
-    keep_sources: sources whose positions never expire; all their days are made again.
-    everything: read older positions too, as after a rebuild from an archive that goes further back.
+    keep_sources: sources whose positions never expire; all their epochs are made again.
+    everything: count too what is left of a source in an epoch partly expired, but only where it has no tally yet, as
+        after a rebuild: tallies made while the epoch was whole are better.
     progress: told, now and then, how many more positions have been read.
     Tallies that no position supports any more (deletions) are removed, but never those of epochs that may have expired.
     """
     began = perf_counter()
-    backed = _backed(now, retention_days, epoch_days, keep_sources)
+    first = _first_whole_epoch(now, retention_days, epoch_days)
+    backed = _backed(first, keep_sources)
     scopes = [Where()] if everything else backed
+    closed = {(one.source, one.epoch) for one in _closed(engine, first, keep_sources)} if everything else set()
     columns = Columns()
     count = 0
     for position in chain.from_iterable(engine.scan("positions", scope, FIELDS) for scope in scopes):
@@ -73,6 +76,8 @@ def measure(
 
     def documents() -> Iterator[dict[str, Any]]:
         for each in tally_columns(columns):
+            if (each.source, each.epoch) in closed:
+                continue
             written.add(each.id)
             yield tally_document(each)
 
@@ -83,6 +88,13 @@ def measure(
     if progress:
         progress(count % 10_000)
     return Measured(len(written), removed, count, perf_counter() - began)
+
+
+def closed_tallies(
+    engine: Engine, now: datetime, retention_days: int, epoch_days: int, keep_sources: Collection[str] = ()
+) -> Iterator[Tally]:
+    """The tallies that `measure` does not make again, because raw data of their epoch have expired or may have."""
+    return _closed(engine, _first_whole_epoch(now, retention_days, epoch_days), keep_sources)
 
 
 @dataclass(frozen=True)
@@ -182,13 +194,22 @@ def read_counts(
     return read_cells(engine, view, proposals).by(*by)
 
 
-def _backed(now: datetime, retention_days: int, epoch_days: int, keep_sources: Collection[str]) -> list[Where]:
-    """Disjoint scopes of the positions whose whole epoch is still within retention, or whose source is kept."""
+def _first_whole_epoch(now: datetime, retention_days: int, epoch_days: int) -> int:
+    """The first epoch that began within retention: all that was received in it is still there."""
     oldest = now - timedelta(days=retention_days)
-    start = epoch_start(epoch_of(oldest, epoch_days), epoch_days)
-    if start < oldest:
-        start += timedelta(days=epoch_days)
-    scopes = [Where(since=start)]
+    epoch = epoch_of(oldest, epoch_days)
+    return epoch if epoch_start(epoch, epoch_days) == oldest else epoch + 1
+
+
+def _backed(first: int, keep_sources: Collection[str]) -> list[Where]:
+    """Disjoint scopes of what was received from the epoch `first` on, or comes from a source that is kept."""
+    scopes = [Where(f"epoch:{first}..")]
     if keep_sources:
-        scopes.append(Where(terms={"source": sorted(keep_sources)}, until=start))
+        scopes.append(Where(f"epoch:..{first - 1}", terms={"source": sorted(keep_sources)}))
     return scopes
+
+
+def _closed(engine: Engine, first: int, keep_sources: Collection[str]) -> Iterator[Tally]:
+    kept = frozenset(keep_sources)
+    older = (tally_from(document) for document in engine.scan("tallies", Where(f"epoch:..{first - 1}")))
+    return (one for one in older if one.source not in kept)

@@ -12,7 +12,7 @@ from index.embedded import EmbeddedEngine
 from index.engine import Document, Engine, Where
 from measures.columns import pack, packed_of, unpack
 from measures.popularity import raw_share
-from measures.tallies import measure, read_cells, read_counts, tally
+from measures.tallies import closed_tallies, measure, read_cells, read_counts, tally
 from measures.window import WEIGHTINGS, View
 from polyphonie.pseudonyms import epoch_of
 from polyphonie.records import Kind, Origin, Position, Post, Reach, Stance, position_id, record_id
@@ -28,24 +28,26 @@ def position(
     source: str = "forum",
     origin: str = "predicted",
     day: int = 0,
+    received: int | None = None,
     post: str | None = None,
     fold: str | None = None,
     reposts: int = 0,
     declared: str | None = None,
 ) -> Document:
-    """A position document, as the index writes it; `day` counts from Monday 2 March 2026."""
+    """A position document, as the index writes it; `day` and `received` (else the same) count from Monday 2 March."""
     at = MONDAY + timedelta(days=day)
-    epoch = epoch_of(at, 7)
+    came = MONDAY + timedelta(days=day if received is None else received)
+    epoch = epoch_of(came, 7)
     key = record_id("post", post or (voice, stance, proposal, source, origin, day))
     written = Post(
-        id=key, source=source, kind=Kind.POST, text=f"Un avis {stance}", created_at=at, received_at=at, at=at,
+        id=key, source=source, kind=Kind.POST, text=f"Un avis {stance}", created_at=at, received_at=came, at=at,
         fold=record_id("post", fold) if fold else key, reach=Reach(reposts=reposts),
     )  # fmt: skip
     return position_document(
         Position(
             id=position_id(key, proposal, Origin(origin)), post=key, proposal=proposal, stance=Stance(stance),
             p_favour=0.8, p_against=0.1, p_unclear=0.1, origin=Origin(origin),
-            voice=record_id(voice, proposal, epoch), epoch=epoch, created_at=at, at=at, source=source,
+            voice=record_id(voice, proposal, epoch), epoch=epoch, created_at=at, at=at, received_at=came, source=source,
             declared=Stance(declared) if declared else None,
         ),
         None if origin == "vote" else written,
@@ -245,8 +247,48 @@ def test_sources_kept_for_ever_are_measured_again(engine: Engine) -> None:
     assert run(engine, late).tallies == 0  # type: ignore[attr-defined]
     assert run(engine, late, keep_sources=("consultation",)).tallies == 1  # type: ignore[attr-defined]
     assert share(engine) == 1.0
-    assert run(engine, late, everything=True).tallies == 2  # type: ignore[attr-defined]
+    # What is left of the other source was never counted; the consultation was, so its tally stays.
+    assert run(engine, late, everything=True).tallies == 1  # type: ignore[attr-defined]
     assert share(engine) == 0.5
+
+
+def test_an_old_export_received_today_is_counted_beside_what_came_in_time(engine: Engine) -> None:
+    late = MONDAY + timedelta(days=300)
+    engine.write("positions", [position("a", "favour", origin="vote")])
+    run(engine, MONDAY + timedelta(days=7))
+    closed = {d["id"]: d for d in engine.scan("tallies")}
+    engine.delete_where("positions", Where())
+    old = [position(f"v{i}", "against", origin="vote", received=299) for i in range(3)]
+    engine.write("positions", old)
+    assert run(engine, late).tallies == 1  # type: ignore[attr-defined]
+    ((key, cell),) = read_counts(engine, WINDOW, ("proposal", "day")).items()
+    assert key == ("loyers", FIRST)
+    assert (cell.counts.favour, cell.counts.against) == (1, 3)
+    # A deletion inside the open epoch leaves it, and leaves the closed one alone.
+    engine.delete("positions", [each["id"] for each in old])
+    assert run(engine, late).removed == 1  # type: ignore[attr-defined]
+    assert {d["id"]: d for d in engine.scan("tallies")} == closed
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_an_epoch_partly_expired_is_left_as_it_is(engine: Engine, everything: bool) -> None:
+    engine.write("positions", [position(f"v{i}", "favour", day=i) for i in range(7)])
+    run(engine, MONDAY + timedelta(days=20))
+    tallies = {d["id"]: d for d in engine.scan("tallies")}
+    now = MONDAY.replace(hour=0) + timedelta(days=33)
+    engine.delete_where("positions", Where(until=now - timedelta(days=30)))
+    assert engine.count("positions") == 4
+    assert run(engine, now, everything=everything).tallies == 0  # type: ignore[attr-defined]
+    assert {d["id"]: d for d in engine.scan("tallies")} == tallies
+    assert {each.id for each in closed_tallies(engine, now, 30, 7)} == tallies.keys()
+    assert list(closed_tallies(engine, now, 30, 7, keep_sources=["forum"])) == []
+
+
+def test_an_epoch_is_whole_until_its_first_day_expires(engine: Engine) -> None:
+    engine.write("positions", [position("a", "favour")])
+    midnight = MONDAY.replace(hour=0) + timedelta(days=30)
+    assert run(engine, midnight + timedelta(seconds=1)).tallies == 0  # type: ignore[attr-defined]
+    assert run(engine, midnight).tallies == 1  # type: ignore[attr-defined]
 
 
 def test_progress_adds_up(engine: Engine) -> None:

@@ -19,12 +19,13 @@ import zstandard
 from pydantic import BaseModel
 
 from polyphonie.errors import InputError
-from polyphonie.records import Deletion, Position, Post, Proposal
+from polyphonie.records import Deletion, Position, Post, Proposal, Tally
 
 Archived = Post | Position | Proposal | Deletion
 
 SUFFIX = ".jsonl.zst"
 LASTING = "proposals"  # the file of what no received day begins and no expiry ends
+TALLIES = "tallies"  # what was counted from days that have expired since
 CHUNK_BYTES = 1 << 20
 # Inside a JSON string a quote is escaped, so no text can look like these.
 _IDS = re.compile(rb'"(?:id|post)":"([^"\\]*)"')
@@ -36,6 +37,7 @@ class _Line(BaseModel):
     position: Position | None = None
     proposal: Proposal | None = None
     deletion: Deletion | None = None
+    tally: Tally | None = None
 
 
 class Archive:
@@ -49,7 +51,7 @@ class Archive:
         """Add a batch, durably.
 
         A post and a deletion go to the day they were received, a position to the day of its post when both are in the
-        batch, else to `received` (today, UTC, by default).
+        batch, else to that of its own reception, else to `received` (today, UTC, by default).
         """
         records = list(records)
         days = {record.id: record.received_at.date() for record in records if isinstance(record, Post)}
@@ -59,7 +61,8 @@ class Archive:
             if isinstance(record, Proposal):
                 name = LASTING
             elif isinstance(record, Position):
-                name = days.get(record.post, fallback).isoformat()
+                own = record.received_at.date() if record.received_at else fallback
+                name = days.get(record.post, own).isoformat()
             else:
                 name = record.received_at.date().isoformat()
             line = f'{{"{type(record).__name__.lower()}":{record.model_dump_json()}}}\n'
@@ -71,10 +74,10 @@ class Archive:
     def replay(self) -> Iterator[Post | Position | Proposal]:
         """Every record that no later deletion takes away, in the order received; of one id, the last is the one."""
         deleted: dict[str, int] = {}
-        for place, line in enumerate(self._lines()):
+        for place, line in enumerate(self._lines(self._paths())):
             if line.startswith(b'{"deletion"'):
                 deleted[_ids(line)[0]] = place
-        for place, line in enumerate(self._lines()):
+        for place, line in enumerate(self._lines(self._paths())):
             if line.startswith(b'{"deletion"') or any(deleted.get(one, -1) > place for one in _ids(line)):
                 continue
             read = _Line.model_validate_json(line)
@@ -82,8 +85,30 @@ class Archive:
             if record is not None:
                 yield record
 
+    def keep_tallies(self, tallies: Iterable[Tally]) -> int:
+        """Add, durably, those that are not kept already; returns how many.
+
+        Meant for tallies that will not change any more (`measures.tallies.closed_tallies`).
+        """
+        path = self.folder / f"{TALLIES}{SUFFIX}"
+        with self._my_turn():
+            known = {_ids(line)[0]: hash(line) for line in self._lines([path])}
+            lines = ((one.id, f'{{"tally":{one.model_dump_json()}}}'.encode()) for one in tallies)
+            fresh = [line + b"\n" for key, line in lines if known.get(key) != hash(line)]
+            if fresh:
+                self._append_frame(path, b"".join(fresh))
+        return len(fresh)
+
+    def tallies(self) -> Iterator[Tally]:
+        """The tallies that were kept; of one id, the last is the one."""
+        path = self.folder / f"{TALLIES}{SUFFIX}"
+        last = {_ids(line)[0]: place for place, line in enumerate(self._lines([path]))}
+        for place, line in enumerate(self._lines([path])):
+            if last[_ids(line)[0]] == place and (tally := _Line.model_validate_json(line).tally) is not None:
+                yield tally
+
     def erase(self, ids: AnyOf[str]) -> int:
-        """Remove the records of these ids, and the positions of these posts, for good; returns how many."""
+        """Remove the records of these ids (slugs for proposals), and the positions of these posts; returns how many."""
         wanted = frozenset(ids)
         with self._my_turn():
             return sum(self._rewrite(path, lambda line: wanted.isdisjoint(_ids(line))) for path in self._paths())
@@ -91,10 +116,11 @@ class Archive:
     def expire(self, before: datetime, keep_sources: AnyOf[str] = ()) -> int:
         """Remove the days that began before `before`, but for these sources; returns how many records went.
 
-        Give a midnight, and the same one to `index.retention.expire`: a rebuild then finds what the index had kept.
+        `before` is rounded down to its midnight, UTC, as in `index.retention.expire`: a rebuild finds what the index
+        had kept.
         """
         kept = frozenset(source.encode() for source in keep_sources)
-        limit = before.astimezone(UTC).replace(tzinfo=None)
+        limit = midnight(before).date()
 
         def keeps(line: bytes) -> bool:
             source = _SOURCE.search(line)
@@ -109,8 +135,10 @@ class Archive:
         lasting = self.folder / f"{LASTING}{SUFFIX}"
         return [lasting, *days] if lasting.exists() else days
 
-    def _lines(self) -> Iterator[bytes]:
-        for path in self._paths():
+    def _lines(self, paths: Iterable[Path]) -> Iterator[bytes]:
+        for path in paths:
+            if not path.exists():
+                continue
             with path.open("rb") as file:
                 for _, lines in _frames(file, path):
                     yield from lines.splitlines()
@@ -193,9 +221,14 @@ def _ids(line: bytes) -> list[str]:
     return [found.decode() for found in _IDS.findall(line)]
 
 
-def _began_before(path: Path, limit: datetime) -> bool:
+def midnight(moment: datetime) -> datetime:
+    """The midnight, UTC, that begins the day of `moment`; the archive, cut in days, can expire nowhere else."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _began_before(path: Path, limit: date) -> bool:
     name = path.name.removesuffix(SUFFIX)
-    return name != LASTING and datetime.fromisoformat(name) < limit
+    return name != LASTING and date.fromisoformat(name) < limit
 
 
 def _sync(file: BinaryIO) -> None:

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import TypeVar
 
 from index.archive import Archive
-from index.documents import position_document, post_document, post_from, proposal_document
+from index.documents import position_document, post_document, post_from, proposal_document, tally_document
 from index.engine import Collection, Engine
 from polyphonie.records import Position, Post, Proposal
 
@@ -17,10 +17,12 @@ AnyRecord = TypeVar("AnyRecord")
 
 
 def rebuild(engine: Engine, archive: Archive, progress: Progress | None = None) -> dict[Collection, int]:
-    """Empty `posts`, `positions` and `proposals` and refill them; returns how many documents each holds.
+    """Empty `posts`, `positions` and `proposals` and refill them; returns how many documents each collection holds.
 
-    The archive is read twice, because a position holds the text of its post, which may come after it.
-    progress: called with the number of records done so far. Tallies and topics stay as they are.
+    The archive is read twice, because a position holds the text of its post, which may come after it. Tallies that the
+    archive kept (`Archive.keep_tallies`) and the index lost come back; those that the index has stay, as topics do.
+    What is recent must then be measured again.
+    progress: called with the number of records done so far.
     """
     for collection in REMADE:
         engine.drop(collection)
@@ -42,7 +44,11 @@ def rebuild(engine: Engine, archive: Archive, progress: Progress | None = None) 
     for positions in _batches(record for record in archive.replay() if isinstance(record, Position)):
         _write_positions(engine, positions, proposals)
         report(len(positions))
-    return {collection: engine.count(collection) for collection in REMADE}
+    for tallies in _batches(archive.tallies()):
+        known = engine.get("tallies", [one.id for one in tallies])
+        engine.write("tallies", (tally_document(one) for one in tallies if one.id not in known))
+        report(len(tallies))
+    return {collection: engine.count(collection) for collection in (*REMADE, "tallies")}
 
 
 def _write_positions(engine: Engine, positions: list[Position], proposals: dict[str, Proposal]) -> None:

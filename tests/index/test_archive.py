@@ -5,7 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.archive import Archive
-from index.documents import position_document, post_document, proposal_document
+from index.documents import position_document, post_document, proposal_document, tally_document, tally_from
 from index.engine import Engine
 from index.rebuild import rebuild
 from index.retention import expire
 from polyphonie.errors import InputError
-from polyphonie.records import Deletion, Kind, Origin, Position, Post, Proposal, Stance, position_id, record_id
+from polyphonie.records import Deletion, Kind, Origin, Position, Post, Proposal, Stance, Tally, position_id, record_id
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 PROPOSALS = [Proposal(id=name, title=name, statement=f"Il faut {name}.", sector="s") for name in ("velo", "train")]
@@ -77,11 +77,68 @@ def test_erasing_leaves_no_trace(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.zst"))
 
 
+def test_a_proposal_is_erased_by_its_slug(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    archive.append([post(1), position(post(1)), *PROPOSALS])
+    assert archive.erase({"velo"}) == 1
+    # What was said about it is not its text.
+    assert list(archive.replay()) == [PROPOSALS[1], post(1), position(post(1))]
+    assert archive.erase({"train"}) == 1
+    assert not (tmp_path / "proposals.jsonl.zst").exists()
+
+
+def test_a_position_alone_lies_in_the_day_of_its_reception(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    vote = position(post(1)).model_copy(update={"received_at": START + timedelta(days=400)})
+    archive.append([vote])
+    assert [path.name for path in tmp_path.glob("*.zst")] == ["2027-04-05.jsonl.zst"]
+    assert archive.expire(START + timedelta(days=399)) == 0
+    assert list(archive.replay()) == [vote]
+
+
+def test_kept_tallies_are_added_once_and_outlive_everything(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    first, second = tally("velo"), tally("train")
+    assert list(archive.tallies()) == []
+    assert archive.keep_tallies([]) == 0
+    assert archive.keep_tallies([first]) == 1
+    size = (tmp_path / "tallies.jsonl.zst").stat().st_size
+    assert archive.keep_tallies([first]) == 0
+    assert (tmp_path / "tallies.jsonl.zst").stat().st_size == size
+    assert Archive(tmp_path).keep_tallies([first, second]) == 1
+    assert archive.expire(datetime(2100, 1, 1, tzinfo=UTC)) == 0
+    assert list(archive.tallies()) == [first, second]
+    assert list(archive.replay()) == []
+
+
+def tally(proposal: str, votes: float = 1.0) -> Tally:
+    return Tally(
+        id=record_id("tally", proposal), proposal=proposal, source="mastodon", origin=Origin.VOTE, day=date(2026, 3, 1),
+        epoch=2930, counts={"voices": (votes, 0.0, 0.0)}, replicates={"voices": "AAAA"},
+    )  # fmt: skip
+
+
+def test_lost_tallies_come_back_and_newer_ones_stay(engine: Engine, tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    archive.keep_tallies([tally("velo", 1), tally("train", 1)])
+    archive.keep_tallies([tally("velo", 2)])
+    assert [(one.proposal, one.counts["voices"][0]) for one in archive.tallies()] == [("train", 1), ("velo", 2)]
+    assert rebuild(engine, archive)["tallies"] == 2
+    assert {t.proposal: t.counts["voices"][0] for t in map(tally_from, engine.scan("tallies"))} == {
+        "velo": 2, "train": 1
+    }  # fmt: skip
+    engine.write("tallies", [tally_document(tally("velo", 3))])
+    rebuild(engine, archive)
+    assert {t.proposal: t.counts["voices"][0] for t in map(tally_from, engine.scan("tallies"))} == {
+        "velo": 3, "train": 1
+    }  # fmt: skip
+
+
 def test_old_days_expire_but_for_consultations_and_proposals(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     kept = [post(2, source="consultation"), post(3, day=2)]
     archive.append([post(1), position(post(1)), *kept, *PROPOSALS])
-    assert archive.expire(datetime(2026, 3, 3, tzinfo=UTC), keep_sources=["consultation"]) == 2
+    assert archive.expire(datetime(2026, 3, 3, 17, 45, tzinfo=UTC), keep_sources=["consultation"]) == 2
     assert list(archive.replay()) == [*PROPOSALS, *kept]
 
 
@@ -158,13 +215,16 @@ def test_a_rebuild_gives_the_same_index(engine: Engine, tmp_path: Path) -> None:
     engine.write("posts", [post_document(post(77))])
     engine.delete("positions", [positions[0].id])
     steps: list[int] = []
-    assert rebuild(engine, archive, steps.append) == {"posts": 40, "positions": len(positions) + 1, "proposals": 2}
+    assert rebuild(engine, archive, steps.append) == {
+        "posts": 40, "positions": len(positions) + 1, "proposals": 2, "tallies": 0
+    }  # fmt: skip
     assert contents(engine) == before
     assert steps[-1] == 43 + len(positions) + 1
-    midnight = datetime(2026, 3, 2, tzinfo=UTC)
-    expire(engine, midnight, keep_sources=["a"])
+    # Both cut at the midnight before, so a rebuild finds what the index had kept.
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    expire(engine, noon, keep_sources=["a"])
     after = contents(engine)
-    archive.expire(midnight, keep_sources=["a"])
+    archive.expire(noon, keep_sources=["a"])
     rebuild(engine, archive)
     assert contents(engine) == after != before
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from index.engine import Engine, Where
+from index.engine import Collection, Engine, Where
 from measures.popularity import Confusion
 from measures.window import View
 from nlp.quality import STANCE, read_quality
@@ -35,7 +35,10 @@ class Agreement:
 
 @dataclass(frozen=True)
 class SourceHealth:
-    """What came from one source. first and last: windows' clock; lag: since anything was last received from it."""
+    """What came from one source. first and last: windows' clock; lag: since anything was last received from it.
+
+    Once its raw data have expired, a source is known by its tallies: no posts nor positions, whole days, and no lag.
+    """
 
     source: str
     posts: int
@@ -95,30 +98,37 @@ def agreement(confusion: Confusion) -> Agreement:
 
 
 def health(engine: Engine, now: datetime) -> list[SourceHealth]:
-    """Every source, by name: how much came from it, from when to when, and how long ago something last came."""
-    times = {
-        "first": {"min": {"field": "at"}},
-        "last": {"max": {"field": "at"}},
-        "received": {"max": {"field": "received_at"}},
-    }
-    asked = {"sources": {"terms": {"field": "source", "size": MANY}, "aggs": times}}
-    posts = {bucket["key"]: bucket for bucket in engine.aggregate("posts", asked)["sources"]["buckets"]}
-    positions = {bucket["key"]: bucket for bucket in engine.aggregate("positions", asked)["sources"]["buckets"]}
+    """Every source, by name: how much is kept of it, from when to when it spoke, and how long ago something came."""
+    extent = {"first": {"min": {"field": "at"}}, "last": {"max": {"field": "at"}}}
+    times = extent | {"received": {"max": {"field": "received_at"}}}
+    posts, positions = _by_source(engine, "posts", times), _by_source(engine, "positions", times)
+    tallies = _by_source(engine, "tallies", extent)
     return [
-        _health(source, posts.get(source, {}), positions.get(source, {}), now)
-        for source in sorted({*posts, *positions})
+        _health(source, posts.get(source, {}), positions.get(source, {}), tallies.get(source, {}), now)
+        for source in sorted({*posts, *positions, *tallies})
     ]
 
 
-def _health(source: str, posts: Mapping[str, Any], positions: Mapping[str, Any], now: datetime) -> SourceHealth:
+def _by_source(engine: Engine, collection: Collection, times: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    asked = {"sources": {"terms": {"field": "source", "size": MANY}, "aggs": times}}
+    return {bucket["key"]: bucket for bucket in engine.aggregate(collection, asked)["sources"]["buckets"]}
+
+
+def _health(
+    source: str, posts: Mapping[str, Any], positions: Mapping[str, Any], tallies: Mapping[str, Any], now: datetime
+) -> SourceHealth:
     # Votes have no post: a source of votes only is known by its positions.
-    told = [bucket for bucket in (posts, positions) if bucket]
-    first = min((at for bucket in told if (at := _instant(bucket["first"]))), default=None)
-    last = max((at for bucket in told if (at := _instant(bucket["last"]))), default=None)
-    received = max((at for bucket in told if (at := _instant(bucket["received"]))), default=None)
+    first = min(_instants("first", posts, positions), default=None)
+    last = max(_instants("last", posts, positions, tallies), default=None)
+    # A tally knows its day only: where raw data begin on that day, they know better.
+    counted = min(_instants("first", tallies), default=None)
+    if counted and (first is None or counted.date() < first.date()):
+        first = counted
+    received = max(_instants("received", posts, positions), default=None)
     lag = now - received if received else None
     return SourceHealth(source, posts.get("doc_count", 0), positions.get("doc_count", 0), first, last, lag)
 
 
-def _instant(answer: Mapping[str, Any]) -> datetime | None:
-    return None if answer["value"] is None else datetime.fromtimestamp(answer["value"] / 1000, UTC)
+def _instants(name: str, *told: Mapping[str, Any]) -> list[datetime]:
+    values = [bucket[name]["value"] for bucket in told if bucket]
+    return [datetime.fromtimestamp(value / 1000, UTC) for value in values if value is not None]

@@ -12,10 +12,11 @@ import pytest
 from index.documents import position_document, post_document, proposal_document
 from index.embedded import EmbeddedEngine
 from index.engine import Document, Engine
+from index.retention import expire
 from measures.arguments import arguments, places, shared_links
 from measures.overview import curve, mix, overview, sentences
 from measures.popularity import Confusion
-from measures.quality import agreement, confusion_from, health, live_confusion
+from measures.quality import SourceHealth, agreement, confusion_from, health, live_confusion
 from measures.search import search_curve, search_mix, search_page
 from measures.tallies import measure
 from measures.window import View
@@ -224,6 +225,26 @@ def test_health(engine: Engine) -> None:
     assert forum.positions > forum.posts
     assert forum.last == datetime(2026, 4, 26, 9, tzinfo=UTC)
     assert forum.lag == now - forum.last
+
+
+def test_a_source_whose_raw_data_have_expired_keeps_its_dates(tmp_path: Path) -> None:
+    engine = EmbeddedEngine(tmp_path)
+    told = [spoken(f"v{i}", "loyers", "favour", day, f"{i}") for i, day in enumerate((3, 9, 12))]
+    engine.write("posts", [post_document(post) for post, _ in told])
+    engine.write("positions", [position for _, position in told])
+    now = datetime(2026, 5, 1, tzinfo=UTC)
+    measure(engine, now, 365, 7)
+    (whole,) = health(engine, now)
+    assert whole.first == told[0][0].at  # the instant, not its day
+    expire(engine, told[1][0].at, ())
+    (half,) = health(engine, now)
+    assert (half.posts, half.positions, half.last, half.lag) == (2, 2, whole.last, whole.lag)
+    assert half.first == whole.first.replace(hour=0)
+    expire(engine, now)
+    assert health(engine, now) == [
+        SourceHealth("forum", 0, 0, half.first, whole.last.replace(hour=0), None)  # type: ignore[union-attr]
+    ]
+    engine.close()
 
 
 def test_confusion_from(tmp_path: Path) -> None:

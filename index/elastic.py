@@ -23,7 +23,7 @@ from index.aggregations import Dialect, check, shape
 from index.elastic_queries import ORDER, index_body, to_aggregations, to_query
 from index.engine import COLLECTIONS, EVERYTHING, Collection, Document, Hits, Where, Written
 from index.query import MAX_PAGED, compile_where
-from index.schema import VERSION, order_of, refusal
+from index.schema import FIELDS, VERSION, order_of, refusal
 from polyphonie.errors import ConfigurationError, EngineUnreachable, QueryError
 
 CHUNK = 1_000  # documents of one request
@@ -273,8 +273,14 @@ def _top_hits(options: Mapping[str, Any], answer: Any) -> list[dict[str, Any]]:
 
 
 def _reason(done: Mapping[str, Any]) -> str:
-    error = done.get("error", {})
-    return f"{error.get('type')}: {error.get('reason')}" if isinstance(error, Mapping) else str(error)
+    """The type of the error, and the field when it is one of ours: the server's own words quote what was written."""
+    error = done.get("error")
+    if not isinstance(error, Mapping):
+        return "refused by Elasticsearch"
+    named = re.search(r"\bfield[ =:]*[\[\"']([a-z_]+)[\]\"']", str(error.get("reason")))
+    if named and any(named[1] in fields for fields in FIELDS.values()):
+        return f"field {named[1]!r}: {error.get('type')}"
+    return str(error.get("type"))
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import streamlit as st
 
+from dashboard.platforms import named
 from dashboard.view import ORIGIN_LABELS, PERIODS, SEPARATOR, WEIGHTING_LABELS, Choice
 from measures.window import View
 
@@ -23,7 +24,14 @@ def draw(choice: Choice, window: View, sources: Sequence[str], sectors: Sequence
             state["dates"] = (window.since, window.until - timedelta(days=1))
             st.date_input("Dates", key="dates", format="DD/MM/YYYY", on_change=_dates_chosen, width=230)
         st.multiselect(
-            "Sources", sources, key="sources", placeholder="toutes", on_change=_several, args=("sources",), width=230
+            "Sources",
+            sources,
+            format_func=named,
+            key="sources",
+            placeholder="toutes",
+            on_change=_several,
+            args=("sources",),
+            width=230,
         )
         if sectors:
             st.multiselect(

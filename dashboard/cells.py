@@ -36,7 +36,7 @@ def interval(share: float, low: float, high: float, colour: str = "var(--po-favo
 
 def mask(reason: str) -> str:
     """A hatched cell that says why there is no figure."""
-    return f'<div class="po-mask">{escape(reason)}</div>'
+    return f'<div class="po-mask">{escape(french.typeset(reason))}</div>'
 
 
 def bar(share: float, colour: str, label: str) -> str:
@@ -76,8 +76,12 @@ def spark(points: Sequence[tuple[date, float | None]], palette: Palette, told: s
                 f' fill="url(#h)"/>'
             )
         if run:
-            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in run)
-            parts.append(f'<polyline points="{path}" fill="none" stroke="{palette.favour}" stroke-width="1.6"/>')
+            # A point alone between two gaps has no length: its round cap is what shows it.
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (run if len(run) > 1 else run * 2))
+            parts.append(
+                f'<polyline points="{path}" fill="none" stroke="{palette.favour}" stroke-width="1.6"'
+                ' stroke-linecap="round" stroke-linejoin="round"/>'
+            )
             run = []
     if last is not None:
         parts.append(f'<circle cx="{last[0]:.1f}" cy="{last[1]:.1f}" r="2.6" fill="{palette.favour}"/>')

@@ -13,21 +13,29 @@ from dashboard.addresses import PAGES, address
 from dashboard.desk import Desk
 from dashboard.memory import Memory
 from dashboard.palette import Palette, palette
-from dashboard.provenance import Provenance, footer, is_simulated
+from dashboard.platforms import is_simulated
+from dashboard.provenance import Provenance, footer
 from dashboard.style import sheet
 from dashboard.view import Choice, read
 from index.engine import Engine
 from index.opening import open_engine
+from measures.disclosure import rounded
 from measures.evidence import read_proposals
 from measures.popularity import Confusion
 from measures.quality import SourceHealth, confusion_from, health
 from measures.window import View
 from nlp.quality import STANCE
-from polyphonie.errors import ConfigurationError, EngineUnreachable, PolyphonieError
+from polyphonie.errors import EngineUnreachable, PolyphonieError
 from polyphonie.records import Proposal
 from polyphonie.settings import Settings, load
 
 ROOM = Path(__file__).parent
+MEND_SETTINGS = (
+    "Un réglage est inconnu ou mal écrit. Corrigez le fichier <code>settings.yaml</code> ou la variable "
+    "d'environnement nommés ci-dessous, puis rechargez la page."
+)
+MEND_INDEX = "Vérifiez le dossier ou l'adresse de l'index et ses droits d'accès, puis rechargez la page."
+MEND_VIEW = "Changez la période ou les filtres ; si cela persiste, transmettez le détail à qui administre l'outil."
 
 
 @dataclass(frozen=True)
@@ -84,11 +92,11 @@ class Here:
         until = max(each.last.date() for each in seen if each.last) + timedelta(days=1)
         return replace(here, window=replace(self.window, since=since, until=until))
 
-    def provenance(self, voices: float | None = None, posts: float | None = None) -> Provenance:
+    def provenance(self, voices: float | None = None, posts: float | None = None, over: int | None = 1) -> Provenance:
         """Where the figures of this view come from."""
         newest = max((each.last for each in self.health if each.source in self.sources and each.last), default=None)
         last = date.fromordinal(self.window.until.toordinal() - 1)
-        return Provenance(self.sources, self.window.since, last, voices, posts, newest, self.model)
+        return Provenance(self.sources, self.window.since, last, voices, posts, newest, self.model, over)
 
 
 Body = Callable[[Here], Provenance]
@@ -105,30 +113,35 @@ def show(page: str, body: Body, *, needs_window: bool = True) -> None:
     now = datetime.now(UTC)
     try:
         settings = load()
-    except ConfigurationError as error:
+    except PolyphonieError as error:
         _masthead(page, Choice(), False)
-        st.html(cells.notice("La configuration ne peut pas être lue", escape(str(error)), "error"))
+        st.html(_trouble("La configuration ne peut pas être lue", MEND_SETTINGS, error))
         return
-    desk = Desk(_memory(), lambda: _engine(settings.model_dump_json(), settings), str(settings.home), now)
+    desk = Desk(_memory(), lambda: _engine(settings), _place(settings), now)
     here: Here | None = None
     try:
         here = _arrive(settings, desk, chosen, page)
     except EngineUnreachable:
         _masthead(page, read(dict(st.query_params))[0], False)
         st.html(_silent(settings, desk, now))
+    except PolyphonieError as error:
+        _masthead(page, read(dict(st.query_params))[0], False)
+        st.html(_trouble("L'index ne peut pas être ouvert", MEND_INDEX, error))
     if here is None:
         st.html(footer(None, now, address("method", Choice())))
         return
     stale = st.empty()
     try:
         # Shown only when reading takes more than half a second.
-        with st.spinner(f"Lecture de {french.count(sum(each.positions for each in here.health), 'position')}…"):
+        with st.spinner(
+            f"Lecture de {french.count(rounded(sum(each.positions for each in here.health)), 'position')}…"
+        ):
             provenance = here.provenance() if needs_window and not _has_records(here) else body(here)
     except EngineUnreachable:
         st.html(_silent(settings, desk, now))
         provenance = here.provenance()
     except PolyphonieError as error:
-        st.html(cells.notice("Cette vue ne peut pas être calculée", escape(str(error)), "error"))
+        st.html(_trouble("Cette vue ne peut pas être calculée", MEND_VIEW, error))
         provenance = here.provenance()
     if desk.oldest is not None:
         stale.html(_old(settings, desk))
@@ -188,6 +201,11 @@ def _masthead(page: str, choice: Choice, simulated: bool) -> None:
     st.html(f'{wash}<header class="po-mast">{home}<nav aria-label="Pages">{"".join(links)}</nav>{mark}</header>')
 
 
+def _trouble(title: str, advice: str, error: PolyphonieError) -> str:
+    """An error in French, with what to do (HTML); the line that the command line would print is its detail."""
+    return cells.notice(title, f"{advice}<br>Détail : <code lang=en>{escape(str(error))}</code>", "error")
+
+
 def _silent(settings: Settings, desk: Desk, now: datetime) -> str:
     since = desk.memory.down_since or now
     text = (
@@ -231,9 +249,10 @@ def _memory() -> Memory:
     return Memory()
 
 
-@st.cache_resource(show_spinner=False)
-def _engine(_key: str, _settings: Settings) -> Engine:
-    return open_engine(_settings)
+# The settings themselves are the key: as text, two passwords would look alike.
+@st.cache_resource(show_spinner=False, hash_funcs={Settings: hash})
+def _engine(settings: Settings) -> Engine:
+    return open_engine(settings)
 
 
 @st.cache_resource(show_spinner=False)

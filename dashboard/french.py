@@ -46,6 +46,11 @@ def count(value: float, noun: str, plural: str | None = None) -> str:
     return f"{number(value)}{THIN}{named}"
 
 
+def every(days: int) -> str:
+    """1 -> « chaque jour », 7 -> « tous les 7 jours »."""
+    return "chaque jour" if days == 1 else f"tous les {count(days, 'jour')}"
+
+
 def typeset(text: str) -> str:
     """Spaces that must not break: before « : ; ? ! % » » and after « « »."""
     joined = re.sub(r" (?=[;?!%»])", THIN, text)

@@ -10,11 +10,15 @@ from dashboard.charts import Bucket, Gap, Line, Point
 from dashboard.exports import Cell
 from dashboard.frame import Here
 from dashboard.palette import series_style
+from dashboard.platforms import named
+from dashboard.provenance import Provenance
 from measures.disclosure import rounded
 from measures.overview import CurvePoint, ProposalRow
 from measures.popularity import Difference, Estimate
-from measures.window import View
+from measures.window import View, Weighting
 
+# What a share is a share of, said between « des » or « parmi les » and « qui prennent parti ».
+UNITS: dict[Weighting, str] = {"voices": "voix", "posts": "messages", "reach": "publications et repartages"}
 STEPS = (1, 2, 3, 7, 14, 30, 91, 365)  # days
 MOST_STEPS = 62
 EMPTY = "aucune prise de position"
@@ -48,6 +52,20 @@ def line(here: Here, name: str, found: Sequence[CurvePoint], *, raw: bool) -> Li
     colour, dash = series_style(name, list(here.proposals), here.palette)
     reference = points(found, "raw") if raw else ()
     return Line(title(here, name), colour, points(found, "corrected"), dash, reference)
+
+
+def counted(here: Here, value: int, noun: str) -> str:
+    """How many messages or positions a source gave, never exactly when there are few."""
+    if 0 < value < here.k:
+        return f"moins de {here.k} {noun}s"
+    return french.count(rounded(value), noun)
+
+
+def totals(here: Here, rows: Sequence[ProposalRow]) -> Provenance:
+    """Where the figures of several proposals come from: the sum of what is shown, from which nothing masked follows."""
+    shown = [row for row in rows if not row.masked]
+    voices, posts = sum(row.voices for row in shown), sum(row.posts for row in shown)
+    return here.provenance(rounded(voices), rounded(posts), over=len(shown))
 
 
 def title(here: Here, name: str) -> str:
@@ -101,7 +119,7 @@ def rank(row: ProposalRow) -> str:
 def change(difference: Difference | None) -> str:
     """The change since the period before: signed where established, said not to be otherwise."""
     if difference is None:
-        return '<span class="po-sub">pas de période de comparaison</span>'
+        return '<span class="po-sub">pas de comparaison possible</span>'
     low, high = french.number(100 * difference.low), french.number(100 * difference.high)
     bounds = f'<span class="po-sub">entre {low} et {high}</span>'
     if not difference.established:
@@ -117,7 +135,7 @@ def exported(rows: Sequence[ProposalRow]) -> tuple[list[str], list[list[Cell]]]:
     for row in rows:
         about: list[Cell] = [row.proposal.title, row.proposal.statement, row.proposal.sector]
         if row.masked:
-            lines.append([*about, *[row.masked] * 10, ", ".join(row.sources)])
+            lines.append([*about, *[row.masked] * 10, ", ".join(map(named, row.sources))])
             continue
         ranked: list[Cell] = [None] * 3
         if row.rank is not None:
@@ -126,7 +144,14 @@ def exported(rows: Sequence[ProposalRow]) -> tuple[list[str], list[list[Cell]]]:
         moved = None if row.change is None else float(round(100 * row.change.value))
         counted = [rounded(row.voices), rounded(row.posts)]
         lines.append(
-            [*about, *(float(round(100 * share)) for share in shares), *counted, *ranked, moved, ", ".join(row.sources)]
+            [
+                *about,
+                *(float(round(100 * share)) for share in shares),
+                *counted,
+                *ranked,
+                moved,
+                ", ".join(map(named, row.sources)),
+            ]
         )
     return names, lines
 

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from dashboard import cells, french
+from dashboard.platforms import named
 from polyphonie.records import Origin, Stance, position_id
 
 SIDES = {"favour": "pour", "against": "contre", "unclear": "sans position nette"}
@@ -28,8 +29,8 @@ def card(position: Document, known: Mapping[str, Document], *, copies: int = 1, 
     human = known.get(position_id(position["post"], position["proposal"], Origin.HUMAN))
     told = [f'<span class="po-side {escape(position["stance"])}">{SIDES[position["stance"]]}</span>']
     if copies > 1:
-        told.append(f'<span class="po-copies" title="{copies} copies ou presque">×{copies}</span>')
-    told.append(escape(position["source"]))
+        told.append(f'<span class="po-copies" title="{copies} messages identiques ou presque">×{copies}</span>')
+    told.append(escape(named(position["source"])))
     told.append(french.day(datetime.fromisoformat(position["at"]).date()))
     if "simulated" in (position.get("flags") or []):
         told.append("message simulé")
@@ -38,7 +39,8 @@ def card(position: Document, known: Mapping[str, Document], *, copies: int = 1, 
     body = underlined(position.get("text") or "", (predicted or position).get("span") or "")
     return (
         f'<article class="po-post"><blockquote>{body}</blockquote><p class="po-meta">{" · ".join(told)}</p>'
-        f"<details><summary class='po-small'>Pourquoi ?</summary>{_why(position, predicted, human)}</details></article>"
+        f"<details><summary class='po-small'>Pourquoi{french.THIN}?</summary>"
+        f"{_why(position, predicted, human)}</details></article>"
     )
 
 
@@ -65,7 +67,7 @@ def _why(position: Document, predicted: Document | None, human: Document | None)
     else:
         facts.append(("Modèle", "aucun : la position vient de son auteur"))
     facts.append(("Réponse humaine", SIDES[human["stance"]] if human is not None else "aucune"))
-    facts.append(("Source", position["source"]))
+    facts.append(("Source", named(position["source"])))
     facts.append(("Date", french.instant(datetime.fromisoformat(position["at"]))))
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(told)}</dd>" for name, told in facts)
     return f'<div class="po-why">{bars}<dl class="po-facts">{listed}</dl></div>'

@@ -124,4 +124,4 @@ def _several(
 
 
 def _ignored(label: str, value: str, expected: str) -> str:
-    return f"Adresse : {label} {french.quoted(value[:60])} inconnue, ignorée (attendu : {expected})."
+    return f"Adresse : {label}, valeur {french.quoted(value[:60])} inconnue et ignorée (attendu : {expected})."

@@ -15,7 +15,7 @@ MINUS = "\u2212"
 AMONG: dict[Weighting, str] = {
     "voices": "des voix qui prennent parti",
     "posts": "des messages qui prennent parti",
-    "reach": "de la portée des messages qui prennent parti",
+    "reach": "des publications et repartages qui prennent parti",
 }
 APPROVED = "est approuvée par"
 MOST_APPROVED = f"est la plus approuvée{COLON}"
@@ -49,7 +49,7 @@ def sentences(rows: Sequence[ProposalRow], view: View) -> list[Sentence]:
     if divided:
         row = min(divided, key=lambda row: (row.corrected.high - row.corrected.low, row.proposal.id))
         told[row.proposal.id] = (
-            f"{_title(row)} partage{COLON} **{_percent(row.corrected.share)}** d’approbation"
+            f"{_title(row)} partage{COLON} **{_percent(row.corrected.share)}** d'approbation"
             f" {_between(row.corrected)}, pas de majorité établie."
         )
     discussed = max(shown, key=lambda row: row.voices)
@@ -68,13 +68,13 @@ def _approved(row: ProposalRow, opening: str, view: View) -> str:
 def _leading(row: ProposalRow) -> str:
     if row.rank is None or row.rank.worst == 1:
         return MOST_APPROVED
-    return f"arrive en tête, sans se détacher (rang {row.rank.best} à {row.rank.worst}){COLON}"
+    return f"arrive en tête, sans se détacher (rangs {row.rank.best} à {row.rank.worst}){COLON}"
 
 
 def _trailing(row: ProposalRow, rows: int) -> str:
     if row.rank is None or row.rank.best == rows:
         return LEAST_APPROVED
-    return f"arrive en dernier, sans se détacher (rang {row.rank.best} à {row.rank.worst}){COLON}"
+    return f"arrive en dernier, sans se détacher (rangs {row.rank.best} à {row.rank.worst}){COLON}"
 
 
 def _trend(change: Difference | None, view: View) -> str:

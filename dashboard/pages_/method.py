@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import cells, french
 from dashboard.frame import Here, show
+from dashboard.platforms import named
 from dashboard.provenance import Provenance
 from measures.disclosure import rounded
 from measures.popularity import Confusion
@@ -14,12 +15,15 @@ from nlp.quality import STANCE, SetQuality, read_quality
 
 STEPS = (
     ("Collecter", "Des sources publiques, consultations et réseaux ouverts."),
-    ("Protéger", "Noms, adresses et mentions sont retirés avant tout stockage ; un pseudonyme change chaque semaine."),
+    ("Protéger", "Noms, adresses et mentions sont retirés avant tout stockage ; les pseudonymes changent {every}."),
     (
         "Comprendre",
         "Un modèle rapproche chaque message d'une proposition, puis lit s'il est pour, contre ou ni l'un ni l'autre.",
     ),
-    ("Compter", "Une voix par personne, par proposition et par semaine ; les copies ne comptent pas pour des avis."),
+    (
+        "Compter",
+        "Une voix par personne, par proposition et par période de {epoch} ; une copie n'est pas un avis de plus.",
+    ),
     ("Corriger", "Les erreurs connues du modèle sont retirées de la part, et élargissent son intervalle."),
     ("Montrer", "Rien sous le seuil de voix, toujours un intervalle, jamais une personne."),
 )
@@ -34,7 +38,9 @@ NOT_MEASURED = (
 
 def body(here: Here) -> Provenance:
     """The page."""
-    steps = "".join(f"<li><b>{escape(name)}</b>{escape(told)}</li>" for name, told in STEPS)
+    days = here.settings.privacy.epoch_days
+    epoch = {"every": french.every(days), "epoch": french.count(days, "jour")}
+    steps = "".join(f"<li><b>{name}</b>{escape(french.typeset(told.format(**epoch)))}</li>" for name, told in STEPS)
     st.html(
         '<h1 class="po-title">Méthode et qualité</h1><p class="po-deck">Comment un message devient un chiffre, avec '
         f'quelles erreurs, et ce que ce chiffre ne dit pas.</p><ol class="po-flow">{steps}</ol>'
@@ -43,7 +49,7 @@ def body(here: Here) -> Provenance:
     _live(here)
     _sources(here)
     left, right = st.columns(2, gap="large")
-    listed = "".join(f"<li>{escape(each)}</li>" for each in NOT_MEASURED)
+    listed = "".join(f"<li>{escape(french.typeset(each))}</li>" for each in NOT_MEASURED)
     left.html(f'<h2 class="po-h2">Ce qui n\'est pas mesuré</h2><ul>{listed}</ul>')
     right.html(f'<h2 class="po-h2">Registre du traitement</h2>{_register(here)}')
     return here.provenance()
@@ -95,10 +101,10 @@ def _live(here: Here) -> None:
     for source, confusion in found.items():
         told = agreement(confusion)
         if told.n < here.k:
-            rows.append([escape(source), cells.mask(f"moins de {here.k} positions"), "–", "–", "–"])
+            rows.append([escape(named(source)), cells.mask(f"moins de {here.k} positions")])
             continue
         f1, accuracy, abstained = (french.percent(each) for each in (told.macro_f1, told.accuracy, told.abstained))
-        rows.append([escape(source), french.number(rounded(told.n)), f1, accuracy, abstained])
+        rows.append([escape(named(source)), french.number(rounded(told.n)), f1, accuracy, abstained])
     if not rows:
         text = (
             "Aucune source importée ne dit elle-même le camp de ses auteurs. Une consultation avec des arguments pour "
@@ -129,8 +135,13 @@ def _sources(here: Here) -> None:
         first = french.day(each.first.date()) if each.first else "–"
         last = french.day(each.last.date()) if each.last else "–"
         lag = french.duration(each.lag) if each.lag is not None else "–"
-        posts, positions = french.number(rounded(each.posts)), french.number(rounded(each.positions))
-        rows.append([f"<b>{escape(each.source)}</b>", posts, positions, first, last, lag])
+        name = f"<b>{escape(named(each.source))}</b>"
+        if max(each.posts, each.positions) < here.k:
+            # Its dates would be those of a few people.
+            rows.append([name, cells.mask(f"moins de {here.k} messages ou votes")])
+            continue
+        posts, positions = _few(here, each.posts), _few(here, each.positions)
+        rows.append([name, posts, positions, first, last, lag])
     head = [
         ("Source", "wide"),
         ("Messages", "num"),
@@ -142,6 +153,10 @@ def _sources(here: Here) -> None:
     st.html(cells.table(head, rows, "Sources"))
 
 
+def _few(here: Here, value: int) -> str:
+    return f"moins de {here.k}" if 0 < value < here.k else french.number(rounded(value))
+
+
 def _register(here: Here) -> str:
     privacy = here.settings.privacy
     epoch = french.count(privacy.epoch_days, "jour")
@@ -150,12 +165,16 @@ def _register(here: Here) -> str:
         ("Finalité", "Mesurer la popularité de propositions dans le débat public, jamais celle d'une personne."),
         ("Base légale", "Intérêt légitime et recherche, sur des contenus rendus publics par leurs auteurs."),
         ("Seuil d'affichage", f"{privacy.k} voix, et jamais un groupe de moins de 100 voix presque unanime."),
-        ("Une voix", f"Une par personne, par proposition et par {epoch} ; la clé est ensuite détruite."),
+        ("Une voix", f"Une par personne, par proposition et par période de {epoch} ; la clé est ensuite détruite."),
         ("Conservation", f"{kept} pour les textes, consultations ouvertes exceptées ; les comptes restent."),
-        ("Effacement", "La commande polyphonie forget efface partout et empêche de recollecter."),
+        ("Effacement", "La commande « polyphonie forget » efface partout, et empêche une nouvelle collecte."),
         ("Destinataires", "Aucune audience, aucun profil, aucun fichier de personnes ne peut être produit."),
     )  # fmt: skip
-    return '<dl class="po-facts">' + "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in facts) + "</dl>"
+    return (
+        '<dl class="po-facts">'
+        + "".join(f"<dt>{escape(a)}</dt><dd>{escape(french.typeset(b))}</dd>" for a, b in facts)
+        + "</dl>"
+    )
 
 
 show("method", body, needs_window=False)

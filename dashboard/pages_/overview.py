@@ -9,10 +9,10 @@ from dashboard.addresses import address
 from dashboard.charts.axes import Spec, Width
 from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
-from dashboard.measured import exported, header, row_cells
+from dashboard.measured import UNITS, counted, exported, header, row_cells, totals
 from dashboard.palette import Palette
+from dashboard.platforms import named
 from dashboard.provenance import Provenance
-from measures.disclosure import rounded
 from measures.overview import ProposalRow, overview
 from measures.quality import SourceHealth
 from measures.sentences import sentences
@@ -25,7 +25,7 @@ def body(here: Here) -> Provenance:
     if not rows:
         nothing(here, "Aucune prise de position avec ces filtres", "Élargissez la période, ou retirez un filtre.")
         return here.provenance()
-    provenance = here.provenance(rounded(sum(row.voices for row in rows)), rounded(sum(row.posts for row in rows)))
+    provenance = totals(here, rows)
     told = sentences(rows, window)
     items = "".join(f"<li>{_sentence(here, each.text_fr, each.proposal_id)}</li>" for each in told)
     wide, side = st.columns([2.6, 1], gap="large")
@@ -39,7 +39,7 @@ def _table(here: Here, rows: list[ProposalRow], provenance: Provenance) -> None:
     st.html('<h2 class="po-h2">Les propositions, de la plus à la moins approuvée</h2>')
     drawn = [row_cells(here, row, detailed=False) for row in rows]
     st.html(cells.table(header(here, detailed=False), drawn, "Popularité des propositions"))
-    st.html(_reading(rows))
+    st.html(_reading(here, rows))
     names, lines = exported(rows)
     ranked = [(row.proposal.title, *_share(row), row.masked) for row in rows]
 
@@ -63,29 +63,33 @@ def _share(row: ProposalRow) -> tuple[float | None, float, float]:
     return (None, 0.0, 1.0) if row.masked else (row.corrected.share, row.corrected.low, row.corrected.high)
 
 
-def _reading(rows: list[ProposalRow]) -> str:
+def _reading(here: Here, rows: list[ProposalRow]) -> str:
     shown = [row for row in rows if not row.masked]
     if not shown:
         return ""
     row = shown[0]
+    epoch = french.count(here.settings.privacy.epoch_days, "jour")
     example = (
-        f"{french.quoted(row.proposal.title)} est approuvée par {french.percent(row.corrected.share)} des voix qui "
-        f"prennent parti ; compte tenu du hasard et des erreurs du modèle, la vraie part est "
-        f"{french.bounds(row.corrected.low, row.corrected.high)} dans 95 cas sur 100 : c'est la bande."
+        f"{french.quoted(row.proposal.title)} est approuvée par {french.percent(row.corrected.share)} des "
+        f"{UNITS[here.window.weighting]} qui prennent parti ; compte tenu du hasard et des erreurs du modèle, la vraie "
+        f"part est {french.bounds(row.corrected.low, row.corrected.high)} dans 95 cas sur 100 : c'est la bande. "
+        f"Une personne a une voix par proposition et par période de {epoch}."
     )
+    if len(shown) > 1:
+        example += " Au pied de la page, ces voix sont cumulées : ce n'est pas un nombre de personnes."
     limit = "Ces voix sont celles qui s'expriment dans les sources suivies, pas celles de tous les Français."
     return cells.reading(example, limit)
 
 
 def _health(here: Here) -> str:
-    return "".join(f"<li>{_source(each)}</li>" for each in here.health)
+    return "".join(f"<li>{_source(here, each)}</li>" for each in here.health)
 
 
-def _source(each: SourceHealth) -> str:
-    counted = french.count(rounded(each.posts), "message") if each.posts else "votes seulement"
-    positions = french.count(rounded(each.positions), "position")
-    lag = f"dernier reçu il y a {french.duration(each.lag)}" if each.lag is not None else "jamais reçu"
-    return f'<b>{escape(each.source)}</b><span class="po-sub">{counted}, {positions}<br>{lag}</span>'
+def _source(here: Here, each: SourceHealth) -> str:
+    told = counted(here, each.posts, "message") if each.posts else "votes seulement"
+    positions = counted(here, each.positions, "position")
+    lag = f"dernière réception il y a {french.duration(each.lag)}" if each.lag is not None else "rien de reçu"
+    return f'<b>{escape(named(each.source))}</b><span class="po-sub">{told}, {positions}<br>{lag}</span>'
 
 
 show("overview", body)

@@ -12,8 +12,18 @@ from dashboard.addresses import address
 from dashboard.charts.axes import Spec, Width
 from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
-from dashboard.measured import CURVE_HEADER, VOLUME_HEADER, exported_curve, exported_volumes, line, step_days, title
+from dashboard.measured import (
+    CURVE_HEADER,
+    UNITS,
+    VOLUME_HEADER,
+    exported_curve,
+    exported_volumes,
+    line,
+    step_days,
+    title,
+)
 from dashboard.palette import Palette
+from dashboard.platforms import named
 from dashboard.posts import SIDES, beside, card
 from dashboard.provenance import Provenance
 from index.engine import Engine, Where
@@ -44,7 +54,7 @@ def body(here: Here) -> Provenance:
         st.html(cells.mask(row.masked))
         st.html(f'<p class="po-small">Un résultat est montré à partir de {here.k} voix, jamais moins.</p>')
         return provenance
-    st.html(f'<ul class="po-lead"><li>{french.typeset(_answer(row, rows))}</li></ul>')
+    st.html(f'<ul class="po-lead"><li>{french.typeset(_answer(row, UNITS[window.weighting], rows))}</li></ul>')
     step = step_days(here.window, row.voices, here.k)
     _share_over_time(here, row, step, provenance)
     _volumes(here, row, step, provenance)
@@ -102,10 +112,10 @@ def _header(proposal: Proposal) -> str:
     )
 
 
-def _answer(row: ProposalRow, rows: Sequence[ProposalRow]) -> str:
+def _answer(row: ProposalRow, unit: str, rows: Sequence[ProposalRow]) -> str:
     share = row.corrected
     told = (
-        f"Approuvée par <strong>{french.percent(share.share)}</strong> des voix qui prennent parti "
+        f"Approuvée par <strong>{french.percent(share.share)}</strong> des {unit} qui prennent parti "
         f"({french.bounds(share.low, share.high)})"
     )
     told += {
@@ -124,20 +134,20 @@ def _answer(row: ProposalRow, rows: Sequence[ProposalRow]) -> str:
     ranked = sum(1 for each in rows if not each.masked)
     if row.rank is not None and ranked > 1:
         best, worst = french.ordinal(row.rank.best), french.ordinal(row.rank.worst)
-        place = f"{best}" if best == worst else f"entre {best} et {worst}"
-        told += f"Rang : {place} sur {ranked}."
+        place = best if best == worst else f"entre le {best} et le {worst}"
+        told += f"Rang : {place}, sur {ranked} propositions."
     return told
 
 
 def _share_over_time(here: Here, row: ProposalRow, step: int, provenance: Provenance) -> None:
-    window, name = here.window, row.proposal.id
+    window, name, unit = here.window, row.proposal.id, UNITS[here.window.weighting]
     found: list[CurvePoint] = here.desk.read(
         ("curve", name, window, here.k, step),
         lambda engine: curve(engine, name, window, here.k, here.confusion, step),
     )
     corrected = row.corrected.estimator == "adjusted"
     drawn = line(here, name, found, raw=corrected)
-    st.html('<h2 class="po-h2">Part favorable parmi les voix qui prennent parti</h2>')
+    st.html(f'<h2 class="po-h2">Part favorable parmi les {unit} qui prennent parti</h2>')
 
     def draw(palette: Palette, width: Width) -> list[Spec]:
         return [charts.curves([drawn], palette, simulated=here.simulated, width=width, height=320)]
@@ -150,14 +160,14 @@ def _share_over_time(here: Here, row: ProposalRow, step: int, provenance: Proven
         last, share, raw = known[-1]
         when = french.period(last.day, last.until - timedelta(days=1))
         example = (
-            f"{when[0].upper()}{when[1:]}, {french.percent(share.share)} des voix qui prennent parti sont favorables "
+            f"{when[0].upper()}{when[1:]}, {french.percent(share.share)} des {unit} qui prennent parti sont favorables "
             f"({french.bounds(share.low, share.high)})."
         )
         if corrected:
             example += f" La ligne pointillée est ce que le modèle a compté : {french.percent(raw.share)}."
         limit = "La correction suppose que le modèle se trompe ici comme sur ses jeux d'évaluation."
-        st.html(cells.reading(example, limit if corrected else "Seules comptent les voix qui prennent parti."))
-    heading = f"{row.proposal.title} : part favorable"
+        st.html(cells.reading(example, limit if corrected else "Ce qui ne prend pas parti n'y compte pas."))
+    heading = french.typeset(f"{row.proposal.title} : part favorable")
     offer(
         f"part-{name}",
         heading,
@@ -187,7 +197,7 @@ def _volumes(here: Here, row: ProposalRow, step: int, provenance: Provenance) ->
             if each.masked
         ]
     )
-    unit = {"voices": "voix", "posts": "messages", "reach": "portée"}[window.weighting]
+    unit = UNITS[window.weighting]
     st.html(f'<h2 class="po-h2">Pour, contre, sans position nette ({unit})</h2>')
 
     def draw(palette: Palette, width: Width) -> list[Spec]:
@@ -208,7 +218,15 @@ def _volumes(here: Here, row: ProposalRow, step: int, provenance: Provenance) ->
             )
         )
     lines = exported_volumes(buckets, hidden)
-    offer(f"volumes-{name}", f"{row.proposal.title} : volumes", VOLUME_HEADER, lines, draw, provenance, here.desk.now)
+    offer(
+        f"volumes-{name}",
+        french.typeset(f"{row.proposal.title} : volumes"),
+        VOLUME_HEADER,
+        lines,
+        draw,
+        provenance,
+        here.desk.now,
+    )
 
 
 def _arguments(here: Here, name: str) -> None:
@@ -264,7 +282,7 @@ def _places(here: Here, name: str) -> None:
     links = here.desk.read(("links", name, window, here.k), lambda engine: shared_links(engine, name, window, here.k))
     left, right = st.columns(2, gap="large")
     with left:
-        bars = "".join(cells.bar(share, "var(--po-unclear)", source) for source, _, share in where)
+        bars = "".join(cells.bar(share, "var(--po-unclear)", named(source)) for source, _, share in where)
         st.html(f'<h2 class="po-h2">Où l\'on en discute</h2>{bars or cells.mask(f"moins de {here.k} voix")}')
     with right:
         rows = [[escape(domain), french.number(rounded(posts))] for domain, posts in links]

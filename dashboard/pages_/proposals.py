@@ -9,7 +9,7 @@ from dashboard import cells, charts, french
 from dashboard.charts.axes import Spec, Width
 from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
-from dashboard.measured import CURVE_HEADER, exported, exported_curve, header, line, row_cells, step_days, title
+from dashboard.measured import CURVE_HEADER, exported, exported_curve, header, line, row_cells, step_days, title, totals
 from dashboard.palette import Palette
 from dashboard.provenance import Provenance
 from dashboard.view import SEPARATOR
@@ -37,7 +37,7 @@ def body(here: Here) -> Provenance:
         return here.provenance()
     by_id = {row.proposal.id: row for row in rows}
     chosen = _compared(here, by_id)
-    provenance = here.provenance(rounded(sum(row.voices for row in rows)), rounded(sum(row.posts for row in rows)))
+    provenance = totals(here, rows)
     if chosen:
         st.html(_sentences([by_id[name] for name in chosen]))
         _curves(here, [by_id[name] for name in chosen])
@@ -123,8 +123,7 @@ def _curves(here: Here, rows: list[ProposalRow]) -> None:
             return [charts.curves(lines, palette, simulated=simulated, width=width)]
         return charts.multiples(lines, palette, simulated=simulated, width=int(width) // 3 - 40)
 
-    rounded_voices = rounded(sum(row.voices for row in known))
-    provenance = here.provenance(rounded_voices, rounded(sum(row.posts for row in known)))
+    provenance = totals(here, known)
     table = [cell for name, points in found.items() for cell in exported_curve(title(here, name), points)]
     heading = f"Part favorable, {french.period(provenance.first, provenance.last)}"
     offer("courbes", heading, CURVE_HEADER, table, draw, provenance, here.desk.now)
@@ -143,7 +142,7 @@ def _reading(row: ProposalRow, points: list[CurvePoint], step: int) -> str:
     if not known:
         return ""
     point, share = known[-1]
-    each = "chaque jour" if step == 1 else f"tous les {french.count(step, 'jour')}"
+    each = french.every(step)
     example = (
         f"un point {each}. Au dernier, {french.quoted(row.proposal.title)} est à {french.percent(share.share)}, "
         f"{french.bounds(share.low, share.high)} : c'est la hauteur de la bande, faite de "
@@ -183,7 +182,8 @@ def _table(here: Here, rows: list[ProposalRow], provenance: Provenance) -> None:
     ]  # fmt: skip
     st.html(
         cells.reading(
-            "« Favorables » est la part corrigée des erreurs connues du modèle, « Brut » ce que le modèle a compté.",
+            "« Favorables » est la part corrigée des erreurs connues du modèle, « Brut » ce que le modèle a compté. "
+            "Au pied de la page, les voix des propositions sont cumulées : ce n'est pas un nombre de personnes.",
             "Si le modèle se trompe autrement ici que sur ses jeux d'évaluation, la correction se trompe aussi.",
         )
     )

@@ -48,7 +48,11 @@ def body(here: Here) -> Provenance:
     try:
         return _results(here, query)
     except QueryError as error:
-        st.html(cells.notice("La requête n'est pas comprise", escape(str(error)), "error"))
+        advice = (
+            "Vérifiez les guillemets, les parenthèses et les noms de champs : les exemples ci-dessus marchent tous."
+        )
+        detail = f"{advice}<br>Détail : <code lang=en>{escape(str(error))}</code>"
+        st.html(cells.notice("La requête n'est pas comprise", detail, "error"))
         return here.provenance()
 
 
@@ -61,7 +65,9 @@ def _write() -> None:
 
 
 def _help() -> str:
-    rows = "".join(f"<dt><code>{escape(query)}</code></dt><dd>{escape(told)}</dd>" for query, told in SYNTAX)
+    rows = "".join(
+        f"<dt><code>{escape(query)}</code></dt><dd>{escape(french.typeset(told))}</dd>" for query, told in SYNTAX
+    )
     return (
         "<details><summary class='po-small'>Comment écrire une requête</summary>"
         f'<dl class="po-facts">{rows}</dl></details>'
@@ -82,7 +88,7 @@ def _results(here: Here, query: str) -> Provenance:
             "avis). Essayez des mots plus généraux, ou une période plus longue.",
         )
         return here.provenance()
-    provenance = here.provenance(rounded(told.voices), rounded(told.posts))
+    provenance = here.provenance(rounded(told.voices), rounded(told.posts), over=None)
     st.html(f'<ul class="po-lead"><li>{_sentence(query, told)}</li></ul>')
     _mix_bars(told)
     _curve(here, query, told, provenance)
@@ -94,10 +100,9 @@ def _results(here: Here, query: str) -> Provenance:
 
 
 def _sentence(query: str, told: SearchMix) -> str:
-    return (
-        f"<em>{escape(french.quoted(query))}</em> : {french.count(rounded(told.posts), 'position', 'positions')} de "
-        f" <strong>{french.count(rounded(told.voices), 'voix', 'voix')}</strong>."
-    )
+    positions = french.count(rounded(told.posts), "position")
+    voices = french.count(rounded(told.voices), "voix", "voix")
+    return f"<em>{escape(french.quoted(query))}</em>\u00a0: {positions} de <strong>{voices}</strong>."
 
 
 def _mix_bars(told: SearchMix) -> None:
@@ -136,7 +141,8 @@ def _curve(here: Here, query: str, told: SearchMix, provenance: Provenance) -> N
             f"{when[0].upper()}{when[1:]}, le plus fort : {french.number(rounded(favour))} pour, "
             f"{french.number(rounded(against))} contre, {french.number(rounded(unclear))} sans position nette."
         )
-        st.html(cells.reading(example, "Rien n'est corrigé ici : une requête mêle plusieurs propositions."))
+        limit = "Rien n'est corrigé ici : une requête mêle des propositions, et une personne a une voix sur chacune."
+        st.html(cells.reading(example, limit))
     lines = exported_volumes(buckets, hidden)
     offer("recherche", f"Requête {french.quoted(query)}", VOLUME_HEADER, lines, draw, provenance, here.desk.now)
 

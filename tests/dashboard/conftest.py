@@ -56,6 +56,20 @@ UNCLEAR = ("quelqu'un sait quand le débat commence ?", "à suivre, je n'ai pas 
 TOPICS = ("pouvoir d'achat", "liberté", "efficacité")
 
 
+# Arguments filed by their authors, by source: (side declared, side predicted, how many).
+CAMPS: dict[str, tuple[tuple[Stance, Stance, int], ...]] = {
+    "decidim": (
+        (Stance.FAVOUR, Stance.FAVOUR, 16),
+        (Stance.FAVOUR, Stance.AGAINST, 3),
+        (Stance.FAVOUR, Stance.UNCLEAR, 1),
+        (Stance.AGAINST, Stance.AGAINST, 15),
+        (Stance.AGAINST, Stance.FAVOUR, 4),
+        (Stance.AGAINST, Stance.UNCLEAR, 1),
+    ),
+    "capcollectif": ((Stance.FAVOUR, Stance.FAVOUR, 5),),  # fewer than may be shown
+}
+
+
 def build(home: Path, now: datetime, days: int = 60) -> None:
     """Write the invented world to the embedded index of `home`, and measure it."""
     settings = load(home)
@@ -72,6 +86,8 @@ def build(home: Path, now: datetime, days: int = 60) -> None:
     documents += [_said(rng, tiny, now - timedelta(days=2, hours=n), Stance.FAVOUR, f"discret-{n}") for n in range(6)]
     documents.append(_said(rng, proposals["loyers"], now - timedelta(hours=1), Stance.FAVOUR, "hostile", HOSTILE))
     ballots = [_vote(rng, vote, n) for n in range(900)]
+    for source, counts in CAMPS.items():
+        documents += [pair for cell in counts for pair in _declared(vote, source, *cell)]
     engine.write("posts", [post_document(post, [position.proposal]) for post, position, _ in documents])
     written = [position_document(position, post, proposal) for post, position, proposal in documents]
     engine.write("positions", [*written, *(position_document(ballot, None, vote) for ballot in ballots)])
@@ -148,6 +164,37 @@ def _said(
         model="stance-fr 0.1",
     )
     return post, predicted, proposal
+
+
+def _declared(
+    proposal: Proposal, source: str, side: Stance, answer: Stance, count: int
+) -> Iterator[tuple[Post, Position, Proposal]]:
+    """Arguments of a consultation, each with the side its author took and the one the model read."""
+    for number in range(count):
+        at = datetime(2019, 5, 10 + number, tzinfo=UTC)
+        uri = f"{source}-{side}-{answer}-{number}"
+        text = f"Argument inventé, numéro {number}."
+        post = Post(
+            id=record_id("post", uri), source=source, kind=Kind.ARGUMENT, text=text, lang="fr", created_at=at,
+            received_at=at, at=at,
+        )  # fmt: skip
+        said = Position(
+            id=position_id(post.id, proposal.id, Origin.DECLARED), post=post.id, proposal=proposal.id, stance=side,
+            p_favour=float(side == Stance.FAVOUR), p_against=float(side == Stance.AGAINST), p_unclear=0.0,
+            origin=Origin.DECLARED, voice=record_id("voice", uri), epoch=epoch_of(at, 7), created_at=at, at=at,
+            source=source,
+        )  # fmt: skip
+        read = said.model_copy(
+            update={
+                "id": position_id(post.id, proposal.id, Origin.PREDICTED),
+                "stance": answer,
+                "origin": Origin.PREDICTED,
+                "declared": side,
+                "model": "stance-fr 0.1",
+            }
+        )
+        yield post, said, proposal
+        yield post, read, proposal
 
 
 def _vote(rng: Random, proposal: Proposal, number: int) -> Position:

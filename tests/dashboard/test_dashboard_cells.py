@@ -57,7 +57,7 @@ def test_a_post_underlines_what_decided_and_folds_its_copies():
     html = card(POSITION, {}, copies=48)
     assert "<u>&lt;script&gt;alert</u>" in html
     assert "×48" in html
-    assert "Pourquoi ?" in html
+    assert "Pourquoi\u202f?" in html
     assert "80\u202f%" in html
     assert "0,87 sur 1" in html
     assert "aucune" in html  # no human answer

@@ -34,11 +34,11 @@ def test_a_csv_reads_back_with_french_decimals_and_masks():
     assert read == [["Loyers ; « été »", "61,5", "1234", ""], ["Place", "moins de 11 voix", "moins de 11 voix", ""]]
     assert facts == [
         f"# {NOTICE}",
-        "# Sources : consultation-exemple",
-        "# Période : du 1er au 9 mars 2026",
-        "# 1\u202f234\u202fvoix, 2\u202f345\u202fmessages",
+        "# Sources\u00a0: consultation-exemple",
+        "# Période\u00a0: du 1er au 9 mars 2026",
+        "# 1\u202f234\u202fvoix et 2\u202f345\u202fmessages",
         "# Dernier élément reçu il y a 2\u202fh",
-        "# Modèle : m 1",
+        "# Modèle\u00a0: m 1",
     ]
 
 

@@ -12,13 +12,14 @@ from streamlit.testing.v1 import AppTest
 
 import nlp.quality
 from dashboard import frame, memory
-from dashboard.french import percent
+from dashboard.french import count, percent
 from dashboard.launch import command
 from index.opening import open_engine
+from measures.disclosure import rounded
 from measures.overview import overview
 from measures.quality import confusion_from
 from measures.window import View
-from polyphonie.errors import EngineUnreachable
+from polyphonie.errors import EngineUnreachable, InputError
 from polyphonie.settings import load
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -56,7 +57,7 @@ def test_every_page_has_its_frame(at_home, page):
     html = told(opened(page, p="loyers", q="loyers"))
     assert 'class="po-mast"' in html
     assert "Ceci n'est pas un sondage." in html
-    assert "simulated-bluesky, simulated-mastodon" in html
+    assert "Bluesky (simulé), Mastodon (simulé)" in html
     assert "stance-fr 0.1" in html
     assert "données simulées" in html
     assert "Méthode et qualité" in html
@@ -91,7 +92,7 @@ def test_an_address_gives_the_same_view_again(at_home):
     assert first.multiselect(key="sources").value == ["simulated-bluesky"]
     assert first.selectbox(key="ponderation").value == "messages"
     assert first.selectbox(key="origine").value == "predites"
-    assert "Sources\u00a0: simulated-bluesky ·" in told(first)
+    assert "Sources\u00a0: Bluesky (simulé) ·" in told(first)
 
 
 def test_a_choice_in_the_top_bar_is_written_in_the_address(at_home):
@@ -158,7 +159,13 @@ def test_an_unknown_proposal_is_said_and_others_are_offered(at_home):
 
 def test_one_proposal_shows_arguments_places_and_why(at_home):
     html = told(opened("proposal", p="loyers"))
-    for words in ("logement", "portée par Parti des exemples", "Pourquoi ?", "Où l'on en discute", "journal.example"):
+    for words in (
+        "logement",
+        "portée par Parti des exemples",
+        "Pourquoi\u202f?",
+        "Où l'on en discute",
+        "journal.example",
+    ):
         assert words in html
     assert html.count('class="po-post"') == 4
     assert "pouvoir d'achat" in html
@@ -230,6 +237,74 @@ def test_an_evaluated_model_is_shown_with_its_intervals_and_corrects(at_home, tm
     assert "avant correction des erreurs du modèle" in told(opened("proposal", p="loyers"))
 
 
+def test_the_model_is_compared_with_declared_sides(at_home):
+    html = told(opened("method"))
+    live = html[html.index("ceux qui ont dit leur camp") : html.index("Sources, dates et retard")]
+    assert "Decidim" in live
+    # 31 of 40 agree; F1 is 0.80 and 0.79; 2 have no answer.
+    cells = re.findall(r'<td class="num">(.*?)</td>', live)
+    assert cells[-4:] == ["40", "79\u202f%", "78\u202f%", "5\u202f%"]
+    assert "Cap Collectif" in live
+    assert "moins de 11 positions" in live
+
+
+def test_a_source_of_a_few_messages_has_neither_count_nor_date(at_home):
+    method, overview = told(opened("method")), told(opened())
+    row = re.search(r"<tr><td class=\"wide\"><b>Cap Collectif</b>.*?</tr>", method)
+    assert row is not None
+    assert "moins de 11 messages" in row[0]
+    assert not re.search(r"\d{4}|>\d+<", row[0])
+    health = re.search(r"<li><b>Cap Collectif</b>.*?</li>", overview)
+    assert health is not None
+    assert "moins de 11 messages, moins de 11 positions" in health[0]
+
+
+def test_totals_hold_what_is_shown_only(at_home):
+    engine = open_engine(load(at_home))
+    today = datetime.now(UTC).date()
+    rows = overview(engine, View(today - timedelta(days=29), today + timedelta(days=1)), 11, confusion_from())
+    engine.close()
+    shown = [row for row in rows if not row.masked]
+    assert len(shown) < len(rows)
+    footer = told(opened()).split("<footer")[1]
+    assert count(rounded(sum(row.voices for row in shown)), "voix", "voix") in footer
+    assert "cumul de 5 propositions" in footer
+
+
+@pytest.mark.parametrize(
+    ("weighting", "unit"), [("voix", "voix"), ("messages", "messages"), ("portee", "publications et repartages")]
+)
+def test_words_follow_the_weighting(at_home, weighting, unit):
+    for page, parameters in (("overview", {}), ("proposal", {"p": "loyers"})):
+        html = told(opened(page, ponderation=weighting, **parameters))
+        assert set(re.findall(r"(?:des|les) ([^<>]{3,30}) qui prennent parti", html)) == {unit}
+
+
+def test_changed_settings_open_another_engine(at_home, tmp_path):
+    settings = load(at_home)
+    first, again = frame._engine(settings), frame._engine(load(at_home))
+    assert first is again
+    assert frame._engine(settings.model_copy(update={"home": tmp_path})) is not first
+
+
+def test_an_expected_error_is_told_in_french(at_home, monkeypatch):
+    def refused(*_):
+        raise InputError("index/meta.json: cannot be read")
+
+    monkeypatch.setattr(frame, "open_engine", refused)
+    html = told(opened())
+    assert "Vérifiez le dossier ou l'adresse de l'index" in html
+    assert "index/meta.json: cannot be read" in html
+
+
+def test_the_length_of_a_voice_follows_the_settings(at_home, monkeypatch):
+    assert "changent tous les 7\u202fjours" in told(opened("method"))
+    monkeypatch.setenv("POLYPHONIE_PRIVACY__EPOCH_DAYS", "14")
+    html = told(opened("method"))
+    assert "changent tous les 14\u202fjours" in html
+    assert "par période de 14\u202fjours" in html
+
+
 def test_the_method_tells_sources_and_register(at_home):
     html = told(opened("method"))
     for words in ("Collecter", "Ce qui n'est pas mesuré", "Registre du traitement", "consultation-exemple", "11 voix"):
@@ -295,6 +370,7 @@ def test_a_wrong_setting_is_one_line(dashboard_home, tmp_path, monkeypatch):
     html = told(opened())
     assert "La configuration ne peut pas être lue" in html
     assert "dashbord" in html
+    assert "Corrigez le fichier" in html
 
 
 def test_the_command_serves_on_loopback_only_and_tells_nobody():

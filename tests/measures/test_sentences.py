@@ -50,7 +50,7 @@ def row(
         ),
         (
             [row("a", 0.8, rank=(1, 1, 2)), row("b", 0.75, rank=(1, 2, 2))],
-            "« A » arrive en tête, sans se détacher (rang 1 à 2) : **80 %** des voix qui prennent parti"
+            "« A » arrive en tête, sans se détacher (rangs 1 à 2) : **80 %** des voix qui prennent parti"
             " (entre 76 et 84).",
         ),
         (

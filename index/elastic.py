@@ -28,6 +28,7 @@ from polyphonie.errors import ConfigurationError, EngineUnreachable, QueryError
 
 CHUNK = 1_000  # documents of one request
 KEEP_ALIVE = "2m"
+PURGE_S = 3_600.0  # a merge of segments of 5 GB takes minutes
 # 429: the server has too much to do; 503: a shard lost its primary and the cluster is choosing another.
 PASSING = (429, 503)
 
@@ -104,6 +105,14 @@ class ElasticEngine:
 
     def delete_where(self, collection: Collection, where: Where) -> int:
         return self.delete(collection, (document["id"] for document in self.scan(collection, where, ["id"])))
+
+    def purge(self) -> None:
+        for collection in COLLECTIONS:
+            with self._reaching(collection) as alias:
+                # Deletions that a flush has not sealed are kept for the copies of the shard.
+                self._client.indices.flush(index=alias)
+                patient = self._client.options(request_timeout=PURGE_S, max_retries=0)
+                patient.indices.forcemerge(index=alias, only_expunge_deletes=True)
 
     def search(
         self, collection: Collection, where: Where, *, size: int = 20, offset: int = 0, newest_first: bool = False

@@ -43,6 +43,8 @@ def index_body(collection: Collection) -> dict[str, Any]:
         "settings": {
             "number_of_shards": 1,
             "auto_expand_replicas": "0-1",
+            # By default, segments with under 10 % of deletions keep them for ever.
+            "merge.policy.expunge_deletes_allowed": 0,
             "analysis": {"filter": filters, "analyzer": analyzer},
         },
         "mappings": {

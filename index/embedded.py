@@ -82,6 +82,33 @@ class Shelf:
                 # not committed is nowhere.
                 writer.wait_merging_threads()
 
+    def purge(self) -> None:
+        """Write again what is alive in the segments that hold deletions; these segments then leave the disk."""
+        if not any(self._deletions()):
+            return
+        with self.writer() as writer:
+            searcher = self.searcher()
+            holed = {place for place, deleted in enumerate(self._deletions()) if deleted}
+            for page in _pages(searcher, tantivy.Query.all_query()):
+                for _, address in page.hits:
+                    if address.segment_ord in holed:
+                        self.put(writer, _document(searcher, address))
+        del searcher
+        # Tantivy keeps the files that a searcher of this process may read: they go once ours sees the new segments.
+        self.searcher()
+        with self.writer() as writer:
+            writer.garbage_collect_files()
+
+    def put(self, writer: tantivy.IndexWriter, document: Document) -> None:
+        """Write a document in the place of the one that has its id."""
+        writer.delete_documents_by_term("id", document["id"])
+        writer.add_document(tantivy.Document.from_dict(native_fields(self.collection, document), self.schema))
+
+    def _deletions(self) -> list[int]:
+        """Documents deleted in each segment of the last commit, in the order that addresses count segments."""
+        segments = json.loads((self.path / "meta.json").read_text())["segments"]
+        return [(segment["deletes"] or {}).get("num_deleted_docs", 0) for segment in segments]
+
     def _commit(self, writer: tantivy.IndexWriter) -> None:
         try:
             writer.commit()
@@ -112,8 +139,7 @@ class EmbeddedEngine:
                 if reason := refusal(collection, document):
                     refused.append((str(document.get("id", "")), reason))
                     continue
-                writer.delete_documents_by_term("id", document["id"])
-                writer.add_document(tantivy.Document.from_dict(native_fields(collection, document), shelf.schema))
+                shelf.put(writer, document)
                 count += 1
         return Written(count, refused)
 
@@ -145,6 +171,10 @@ class EmbeddedEngine:
             deleted = _count(shelf.searcher(), query)
             writer.delete_documents_by_query(query)
         return deleted
+
+    def purge(self) -> None:
+        for collection in COLLECTIONS:
+            self._shelf(collection).purge()
 
     def search(
         self, collection: Collection, where: Where, *, size: int = 20, offset: int = 0, newest_first: bool = False
@@ -183,15 +213,10 @@ class EmbeddedEngine:
     def scan(self, collection: Collection, where: Where = EVERYTHING, fields: Sequence[str] = ()) -> Iterator[Document]:
         shelf = self._shelf(collection)
         searcher = shelf.searcher()
-        # With one score for all, hits come in the order they lie on disk: pages of one view cannot overlap.
         query = to_query(compile_where(collection, where), collection, shelf.schema)
-        query = tantivy.Query.const_score_query(query, 1.0)
-        for offset in count(step=SCANNED):
-            page = searcher.search(query, limit=SCANNED, offset=offset, count=False)
+        for page in _pages(searcher, query):
             for document in _documents(searcher, page):
                 yield _only(document, fields or None)
-            if len(page.hits) < SCANNED:
-                return
 
     def count(self, collection: Collection, where: Where = EVERYTHING) -> int:
         shelf = self._shelf(collection)
@@ -245,6 +270,16 @@ def native_fields(collection: Collection, document: Document) -> dict[str, Any]:
 def _document(searcher: tantivy.Searcher, address: tantivy.DocAddress) -> Document:
     document: Document = json.loads(searcher.doc(address)[SOURCE][0])
     return document
+
+
+def _pages(searcher: tantivy.Searcher, query: tantivy.Query) -> Iterator[tantivy.SearchResult]:
+    # With one score for all, hits come in the order they lie on disk: pages of one view cannot overlap.
+    query = tantivy.Query.const_score_query(query, 1.0)
+    for offset in count(step=SCANNED):
+        page = searcher.search(query, limit=SCANNED, offset=offset, count=False)
+        yield page
+        if len(page.hits) < SCANNED:
+            return
 
 
 def _documents(searcher: tantivy.Searcher, page: tantivy.SearchResult) -> Iterator[Document]:

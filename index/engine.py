@@ -65,6 +65,10 @@ class Engine(Protocol):
         """Remove what matches; returns how many."""
         ...
 
+    def purge(self) -> None:
+        """What was deleted or replaced leaves the disk too; until then only searches and reads had lost it."""
+        ...
+
     def search(
         self, collection: Collection, where: Where, *, size: int = 20, offset: int = 0, newest_first: bool = False
     ) -> Hits:

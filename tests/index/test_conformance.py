@@ -107,6 +107,19 @@ def test_delete_where(engine: Engine) -> None:
     assert found(engine) == {f"post-{number}" for number in (0, 1, 2, 3, 4, 6, 8)}
 
 
+def test_a_purge_keeps_what_was_not_deleted(engine: Engine) -> None:
+    engine.purge()
+    for start in range(0, 40, 8):
+        engine.write("posts", map(post, range(start, start + 8)))
+    engine.write("posts", [post(7, text="remplacé")])
+    engine.delete("posts", ["post-3", "post-39"])
+    before = {one["id"]: one for one in engine.scan("posts")}
+    engine.purge()
+    assert {one["id"]: one for one in engine.scan("posts")} == before
+    assert before.keys() == {f"post-{number}" for number in range(40) if number not in (3, 39)}
+    assert found(engine, "remplacé") == {"post-7"}
+
+
 @pytest.mark.parametrize("name", COLLECTIONS)
 def test_drop_leaves_an_empty_collection_that_works(engine: Engine, name: Any) -> None:
     engine.write(name, [{"id": "un"}])

@@ -1,5 +1,6 @@
 """What only the embedded engine must survive: failures and kills in the middle of a write."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from index.embedded import EmbeddedEngine
 from index.engine import Document, Where
+from index.schema import VERSION
 
 BATCH = 20
 
@@ -94,3 +96,36 @@ def test_threads_read_and_write_together(tmp_path: Path) -> None:
         reader.join()
     assert failures == []
     assert engine.count("posts") == 100
+
+
+def test_what_was_deleted_leaves_the_disk(tmp_path: Path) -> None:
+    engine = EmbeddedEngine(tmp_path)
+    words = ["kyrzhabim", "plovtenduz", "wagxohurif", "bemquistyl", "dorfanjuck", "sulvigtrem"]
+    for size, word in enumerate(words, 2):
+        others = [{"id": f"{size}-{n}", "text": f"message {n}"} for n in range(size)]
+        engine.write("posts", [*others, {"id": f"said-{size}", "text": word}])
+    engine.delete("posts", ["said-3"])
+    engine.delete_where("posts", Where(words[4]))
+    engine.write("posts", [{"id": "said-4", "text": "remplacé"}])
+    gone, kept = {words[1], words[2], words[4]}, {words[0], words[3], words[5]}
+    assert found_on_disk(tmp_path, words) == gone | kept, "deletion alone leaves them, or this proves nothing"
+    before = {one["id"]: one for one in engine.scan("posts")}
+    reader = EmbeddedEngine(tmp_path)
+    assert reader.count("posts") == len(before)
+    engine.purge()
+    assert found_on_disk(tmp_path, words) == kept
+    segments = json.loads((tmp_path / f"posts-v{VERSION}" / "meta.json").read_text())["segments"]
+    assert [segment["deletes"] for segment in segments] == [None] * len(segments)
+    assert sum(segment["max_doc"] for segment in segments) == len(before)
+    for each in (engine, reader):
+        assert {one["id"]: one for one in each.scan("posts")} == before
+        assert each.count("posts", Where(words[0])) == 1
+    files = sorted(path.name for path in tmp_path.rglob("*"))
+    engine.purge()  # nothing is left to do
+    assert sorted(path.name for path in tmp_path.rglob("*")) == files
+
+
+def found_on_disk(folder: Path, words: list[str]) -> set[str]:
+    """Those that any file holds; stored documents are compressed, but a word seen once in a block stays readable."""
+    contents = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    return {word for word in words if any(word.encode() in content for content in contents)}

@@ -24,7 +24,8 @@ from polyphonie.native import Native
 
 Outcome = Literal["imported", "repaired", "quarantined"]
 Format = Literal["capcollectif", "decidim", "generic"]
-SAMPLE_BYTES = 1 << 16  # of each end of a file, for its fingerprint
+SAMPLE_BYTES = 1 << 16  # of a header
+CHUNK_BYTES = 1 << 16
 SAMPLE_LINES = 100  # of JSONL, in which a column of the mapping must be seen
 # A row of Cap Collectif begins with its type, then a proposal's identifier or the empty cells of the other types.
 _CAPCOLLECTIF_BEGINS = re.compile(rb"^[A-Za-z]{4,20}(?:([;,\t])\1\1|[;,\t][0-9a-f]{8}-[0-9a-f]{4}-)")
@@ -53,7 +54,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Reader:
-    """What a file turned out to be. `size`: its bytes."""
+    """What a file turned out to be. `size`: its bytes; `fingerprint`: hash of all of them, so it tells two files of one
+    name from each other, and a corrected file from the one it was."""
 
     path: Path
     format: Format
@@ -85,18 +87,19 @@ def detect(path: Path, mapping: Path | None = None) -> Reader:
             if head.startswith((b"\xff\xfe", b"\xfe\xff")):
                 raise InputError(f"{path}: encoded in UTF-16; save it again as UTF-8")
             kind, tables = _single(path, described)
-        return Reader(path, cast(Format, kind), tables, size, _fingerprint(path, size), described)
+        return Reader(path, cast(Format, kind), tables, size, _fingerprint(path), described)
 
 
-def read(path: Path, cursor: dict[str, Any] | None = None, mapping: Path | None = None) -> Iterator[Row]:
+def read(export: Path | Reader, cursor: dict[str, Any] | None = None, mapping: Path | None = None) -> Iterator[Row]:
     """Rows of a file, in its order, in flat memory; after `cursor`'s row if the file is still the one it was.
 
+    export: the file, or what `detect` said of it, which spares hashing it again (then `mapping` is already in it).
     Raises what `detect` raises, and InputError in a damaged zip.
     """
-    reader = detect(path, mapping)
+    reader = export if isinstance(export, Reader) else detect(export, mapping)
     here = cursor if cursor and cursor.get("file") == reader.fingerprint else {"table": 0, "number": 0}
     number = int(here["number"])
-    with _reading(path):
+    with _reading(reader.path):
         for place in range(int(here["table"]), len(reader.tables)):
             table = reader.tables[place]
             offset = int(here.get("offset", table.first)) if place == here["table"] else table.first
@@ -241,12 +244,12 @@ def _listed(names: tuple[str, ...] | list[str]) -> str:
     return ", ".join(names[:20]) + (", …" if len(names) > 20 else "") or "none"
 
 
-def _fingerprint(path: Path, size: int) -> str:
-    digest = blake2b(str(size).encode(), digest_size=16)
+def _fingerprint(path: Path) -> str:
+    # Whole: a correction in the middle of a file changes neither its size nor its ends.
+    digest = blake2b(digest_size=16)
     with path.open("rb") as file:
-        digest.update(file.read(SAMPLE_BYTES))
-        file.seek(max(0, size - SAMPLE_BYTES))
-        digest.update(file.read(SAMPLE_BYTES))
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
     return digest.hexdigest()
 
 

@@ -63,6 +63,7 @@ class NativeProposal:
     created_at: datetime
     author: str | None = field(default=None, repr=False)
     handle: str | None = field(default=None, repr=False)
+    names: tuple[str, ...] = field(default=(), repr=False)  # other identities in the payload, to wipe from its texts
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Bluesky: one event of the Jetstream becomes native records."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from crawlers.bluesky.payload import POST, REPOST, Commit, Event, Post, Repost
@@ -15,8 +16,10 @@ FIRST_POST = datetime(2022, 11, 17, tzinfo=UTC)  # the network's first posts; ea
 CLOCK_DRIFT = timedelta(minutes=10)
 
 
-def parse(event: Event) -> Iterator[Native]:
+def parse(event: Event, handle: str | None = None) -> Iterator[Native]:
     """A post, a repost or a deletion; nothing for other collections and for events about accounts.
+
+    handle: of the author, where an earlier event about this identity told it (see `known_handle`).
 
     Raises PayloadError for a record that its collection does not allow.
     """
@@ -27,9 +30,14 @@ def parse(event: Event) -> Iterator[Native]:
     if commit.operation == "delete":
         yield NativeDeletion(source=SOURCE, uri=uri)
     elif commit.collection == POST:
-        yield _post(event, uri, Post.read(_record(commit)))
+        yield replace(_post(event, uri, Post.read(_record(commit))), handle=handle)
     else:
-        yield _repost(event, uri, Repost.read(_record(commit)))
+        yield replace(_repost(event, uri, Repost.read(_record(commit))), handle=handle)
+
+
+def known_handle(event: Event) -> str | None:
+    """The handle that an event about an identity gives to its DID; None in a commit, which only has the DID."""
+    return event.identity.handle if event.identity else None
 
 
 def _record(commit: Commit) -> dict[str, object]:

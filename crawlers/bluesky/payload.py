@@ -17,6 +17,10 @@ class Commit(Payload):
     record: dict[str, Any] | None = None
 
 
+class Identity(Payload):
+    handle: str | None = None
+
+
 class Event(Payload):
     """`time_us`: when the Jetstream saw it, microseconds since 1970."""
 
@@ -24,6 +28,7 @@ class Event(Payload):
     time_us: int = Field(gt=0, lt=10**17)
     kind: str  # commit, identity, account; others may come
     commit: Commit | None = None
+    identity: Identity | None = None
 
 
 class Reference(Payload):

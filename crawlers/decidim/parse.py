@@ -27,6 +27,7 @@ def parse(payload: Proposal | Comment) -> Iterator[Native]:
                 section=plain_text(payload.section),
                 created_at=payload.created_at,
                 author=_author(payload),
+                names=payload.names,
             )
         case Comment():
             yield _post(payload)

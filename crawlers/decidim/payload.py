@@ -1,9 +1,9 @@
-"""What a row of Decidim's open data says: a proposal or a comment. Names of people are read by nobody."""
+"""What a row of Decidim's open data says: a proposal or a comment. Names of people only serve to be wiped."""
 
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from crawlers.moments import instant
 from crawlers.payloads import Payload
@@ -14,6 +14,10 @@ _LANGUAGES = ("fr",)
 # The exporter puts an apostrophe before these, so that no spreadsheet runs them as a formula.
 _GUARDED = re.compile(r"^'(?=[=+\-@])")
 _PROPOSAL_PAGE = re.compile(r"/proposals/(\d+)")
+_NAME_COLUMN = re.compile(r"(?:author|user_group)/(?:name|nickname)")
+# An author's page, the only place of the nickname in most versions.
+_PAGE_COLUMNS = ("author/url", "user_group/url")
+_PROFILE_PAGE = re.compile(r"/profiles/([^/?#\s,;\"\]]+)")
 
 
 class Proposal(Payload):
@@ -22,6 +26,7 @@ class Proposal(Payload):
     id: str
     site: str  # host of the platform: ids are counted on each anew
     author: str | None
+    names: tuple[str, ...]
     title: str
     body: str
     section: str
@@ -70,6 +75,7 @@ def _proposal(row: Mapping[str, str]) -> Proposal:
         id=_number(row, "id"),
         site=_site(row, "url"),
         author=_first_author(row),
+        names=_names(row),
         title=title,
         body=_translated(row, "body"),
         section=_translated(row, "category/name") or _translated(row, "scope/name"),
@@ -92,7 +98,7 @@ def _comment(row: Mapping[str, str]) -> Comment:
         id=_number(row, "id"),
         site=_site(row, "root_commentable_url"),
         author=_first_author(row),
-        names=tuple(filter(None, (row.get("author/name", ""), row.get("user_group/name", "")))),
+        names=_names(row),
         body=body,
         created_at=instant(row.get("created_at", "")),
         alignment=int(alignment),
@@ -120,6 +126,15 @@ def _site(row: Mapping[str, str], column: str) -> str:
 def _first_author(row: Mapping[str, str]) -> str | None:
     # Several authors sign a proposal as one voice, and the first carries it.
     return row.get("author/id", "").strip("[] ").split(",")[0].strip() or None
+
+
+def _names(row: Mapping[str, str]) -> tuple[str, ...]:
+    """Every name of every author: several share a cell, as a list or parted by commas."""
+    people = (_NAME_COLUMN.fullmatch(column) for column in row)
+    cells = [row[found[0]].strip("[] ") for found in people if found and row[found[0]]]
+    names = [name.strip(" \"'@") for cell in cells for name in (cell, *cell.split(","))]
+    nicknames = [unquote(name) for column in _PAGE_COLUMNS for name in _PROFILE_PAGE.findall(row.get(column, ""))]
+    return tuple(dict.fromkeys(filter(None, (*names, *nicknames))))
 
 
 def _translated(row: Mapping[str, str], column: str) -> str:

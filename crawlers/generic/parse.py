@@ -39,6 +39,7 @@ def parse(entry: Entry) -> Iterator[Native]:
                 created_at=entry.created_at,
                 author=entry.author,
                 handle=entry.handle,
+                names=entry.names,
             )
         case _:
             yield _post(entry)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crawlers.bluesky.parse import parse
+from crawlers.bluesky.parse import known_handle, parse
 from crawlers.bluesky.payload import Event
 from polyphonie.errors import PayloadError
 from polyphonie.native import NativeDeletion, NativePost
@@ -47,6 +47,16 @@ def test_a_post():
     assert native.urls == ("https://exemple.fr/bus", "https://exemple.fr/carte")
     assert (native.hashtags, native.author, native.flags) == (("bus", "transport"), DID, ())
     assert native.created_at == datetime(2024, 3, 1, 10, tzinfo=UTC)
+
+
+def test_a_handle_is_known_from_an_event_about_the_identity_only():
+    told = {"did": DID, "time_us": 1, "kind": "identity", "identity": {"did": DID, "handle": "inventee.test"}}
+    handle = known_handle(Event.read(told))
+    (native,) = parse(Event.read(event(post())), handle)
+    assert isinstance(native, NativePost)
+    assert (native.handle, handle) == ("inventee.test", "inventee.test")
+    assert only(event(post())).handle is None
+    assert "inventee" not in repr(Event.read(told))
 
 
 def test_an_update_keeps_its_name():
@@ -139,7 +149,7 @@ def records(found):
             yield from records(value)
 
 
-@pytest.mark.skipif(not FIXTURES.exists(), reason="no recorded answers beside this checkout")
+@pytest.mark.skipif(not FIXTURES.exists(), reason="no fixtures (recorded answers) beside this checkout")
 def test_recorded_posts_are_read_without_showing_them():
     recorded = [one for path in FIXTURES.glob("*.json") for one in records(json.loads(path.read_text("utf-8")))]
     assert len(recorded) > 200

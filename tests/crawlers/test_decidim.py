@@ -18,6 +18,7 @@ def proposal(**changed):
         "id": "7",
         "author/id": "31, 44",
         "author/name": "Camille Untel, Dominique Autre",
+        "author/url": f"{SITE}/profiles/camille_u",
         "category/name/fr": "Mobilité",
         "title/en": "Free buses",
         "title/fr": "Bus gratuits",
@@ -97,6 +98,11 @@ def test_names_are_only_given_to_be_wiped_and_never_shown():
     read = payload.read(comment())
     native = only(comment())
     assert native.names == ("Alix Dupont",)
+    assert only(comment(author__url=f"{SITE}/profiles/alix")).names == ("Alix Dupont", "alix")
+    assert only(comment(author__nickname="@alix")).names == ("Alix Dupont", "alix")
+    assert only(proposal()).names == (
+        "Camille Untel, Dominique Autre", "Camille Untel", "Dominique Autre", "camille_u",
+    )  # fmt: skip
     assert native.handle is None
     for shown in (repr(read), repr(native), repr(payload.read(proposal())), repr(only(proposal()))):
         assert "Dupont" not in shown

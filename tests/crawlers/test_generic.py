@@ -120,6 +120,16 @@ def test_kinds(imported, kind, expected):
     assert isinstance(row.natives[0], expected)
 
 
+def test_a_proposal_gives_the_names_to_wipe_from_it(imported):
+    (row,) = imported(
+        "n,t,d,a\n1,Bus,2024-03-01,Alix Dupont\n", SMALL | {"kind": "proposal", "title": "t", "names": ["a"]}
+    )
+    (native,) = row.natives
+    assert isinstance(native, NativeProposal)
+    assert native.names == ("Alix Dupont",)
+    assert "Dupont" not in repr(row)
+
+
 @pytest.mark.parametrize(
     ("content", "outcome", "text"),
     [

@@ -124,6 +124,23 @@ def test_a_file_that_changed_is_read_from_its_beginning(given, kind):
     assert list(read(path, stale, mapping)) == rows
 
 
+def test_a_file_corrected_in_its_middle_is_another_file(given):
+    long = HEADER + "".join(map(vote, range(3_000)))
+    path, _ = given("capcollectif", long.encode())
+    was = detect(path).fingerprint
+    path.write_bytes(long.replace("Vote01500;", "Vote91500;").encode())
+    assert path.stat().st_size == len(long)
+    assert detect(path).fingerprint != was
+
+
+def test_what_was_detected_is_read_without_a_second_hash(given, monkeypatch):
+    path, mapping = given("csv")
+    rows, export = list(read(path, None, mapping)), detect(path, mapping)
+    monkeypatch.setattr("crawlers.files._fingerprint", None)
+    assert list(read(export)) == rows
+    assert list(read(export, rows[2].cursor)) == rows[3:]
+
+
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [

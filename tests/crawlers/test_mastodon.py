@@ -154,7 +154,7 @@ def public(payload):
     return agreed | {"reblog": public(agreed["reblog"])} if agreed.get("reblog") else agreed
 
 
-@pytest.mark.skipif(not FIXTURES.exists(), reason="no recorded answers beside this checkout")
+@pytest.mark.skipif(not FIXTURES.exists(), reason="no fixtures (recorded answers) beside this checkout")
 def test_recorded_answers_are_read_without_showing_who_wrote_them():
     payloads = list(recorded())
     assert len(payloads) > 20

@@ -15,7 +15,7 @@ from polyphonie.native import NativeDeletion, NativePost, NativeProposal, Native
 
 FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "consultations"
 EXPORT = FOLDER / "rua-fonctionnement.csv"
-pytestmark = pytest.mark.skipif(not EXPORT.exists(), reason=f"no {EXPORT.name} beside this checkout")
+pytestmark = pytest.mark.skipif(not EXPORT.exists(), reason=f"no consultations ({EXPORT.name}) beside this checkout")
 
 STANCES = {"FOR": "favour", "AGAINST": "against", "YES": "favour", "NO": "against", "MITIGE": "unclear"}
 PARIS = ZoneInfo("Europe/Paris")

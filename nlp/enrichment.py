@@ -205,6 +205,7 @@ class Enricher:
             voice=self.voice(envelope.author or "", reading.proposal, envelope.epoch),
             epoch=envelope.epoch,
             created_at=post.created_at,
+            received_at=post.received_at,
             at=post.at,
             source=post.source,
             span=parts[reading.sentence] if reading.sentence < len(parts) else "",

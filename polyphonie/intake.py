@@ -19,7 +19,7 @@ from polyphonie.records import (
     position_id,
     record_id,
 )
-from polyphonie.scrubbing import link, scrub
+from polyphonie.scrubbing import hashtags, link, scrub
 
 # Clocks of senders drift; beyond this a date of the future is a lie or a mistake.
 FUTURE_TOLERANCE = timedelta(hours=1)
@@ -82,15 +82,15 @@ class Border:
             reply_to=keys.record(source, native.reply_to) if native.reply_to else None,
             repost_of=keys.record(source, native.repost_of) if native.repost_of else None,
             quote_of=keys.record(source, native.quote_of) if native.quote_of else None,
-            links=tuple(dict.fromkeys(filter(None, map(link, native.urls)))),
-            hashtags=tuple(dict.fromkeys(tag.lstrip("#").casefold() for tag in native.hashtags)),
+            links=tuple(dict.fromkeys(found for url in native.urls if (found := link(url, names)))),
+            hashtags=hashtags(native.hashtags, names),
             reach=native.reach,
             flags=flags,
         )
         author = self._author(native, epoch)
         positions: tuple[Position, ...] = ()
         if native.proposal and native.stance:
-            positions = (self._declared(native, post.id, native.stance, Origin.DECLARED, author, epoch, post.at),)
+            positions = (self._declared(native, post.id, native.stance, Origin.DECLARED, author, received_at, post.at),)
         also = keys.record(source, native.also) if native.also else None
         return Envelope(
             id=post.id,
@@ -108,13 +108,13 @@ class Border:
         vote = self.keys.record(native.source, native.uri)
         author = self._author(native, epoch)
         at = native.created_at if native.trust_date and native.created_at <= received_at else received_at
-        position = self._declared(native, vote, native.stance, Origin.VOTE, author, epoch, at)
+        position = self._declared(native, vote, native.stance, Origin.VOTE, author, received_at, at)
         handle = self._handle(native, epoch)
         return Envelope(id=vote, source=native.source, epoch=epoch, author=author, handle=handle, positions=(position,))
 
     def _proposal(self, native: NativeProposal, received_at: datetime) -> Envelope:
         epoch = epoch_of(received_at, self.keys.epoch_days)
-        names = tuple(filter(None, (native.handle, native.author)))
+        names = (*native.names, *filter(None, (native.handle, native.author)))
         title = scrub(native.title, names=names, figures=self.figures)
         post = Post(
             id=self.keys.record(native.source, native.uri),
@@ -131,7 +131,7 @@ class Border:
             id=slug,
             title=title,
             statement=title,
-            sector=scrub(native.section),
+            sector=scrub(native.section, names=names),
             since=post.at.date(),
             post=post.id,
             source=native.source,
@@ -165,10 +165,11 @@ class Border:
         stance: Stance,
         origin: Origin,
         author: str,
-        epoch: int,
+        received_at: datetime,
         at: datetime,
     ) -> Position:
         proposal = self._slug(native.source, native.proposal or "")
+        epoch = epoch_of(received_at, self.keys.epoch_days)
         return Position(
             id=position_id(post, proposal, origin),
             post=post,
@@ -181,6 +182,7 @@ class Border:
             voice=self.keys.voice(author, proposal, epoch),
             epoch=epoch,
             created_at=native.created_at,
+            received_at=received_at,
             at=at,
             source=native.source,
         )

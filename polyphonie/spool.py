@@ -321,7 +321,7 @@ def _digest(envelope: Envelope) -> bytes:
             "epoch": True,
             "also": True,
             "post": _VOLATILE,
-            "positions": {"__all__": {"voice": True, "epoch": True, "at": True}},
+            "positions": {"__all__": {"voice": True, "epoch": True, "at": True, "received_at": True}},
             "deletion": _VOLATILE,
         }
     )

@@ -53,7 +53,7 @@ def enrich_command(
                 if topics:
                     discover_again(work, enricher)
                     topics = False
-                counts += enrich_all(work, enricher)
+                counts.update(enrich_all(work, enricher))
                 if measure:
                     measure_all(work)
             if not follow:
@@ -75,7 +75,7 @@ def enrich_all(work: Workspace, enricher: Enricher) -> Counter[str]:
     discover_first_topics(work, enricher)
     with progress("enrich", work.spool.counts()["todo"]) as advance:
         while envelopes := work.spool.claim(work.settings.nlp.batch_size):
-            counts += store(work, enricher.enrich(envelopes))
+            counts.update(store(work, enricher.enrich(envelopes)))
             advance(len(envelopes))
     return counts
 

@@ -65,7 +65,8 @@ def _import(work: Workspace, path: Path, mapping: Path | None) -> Counter[str]:
             reached = {"reached": batch[-1].cursor, "received_at": received_at.isoformat(), "file": path.name}
             new += work.spool.put(Arrival(source, envelopes, refusals, reached, dict(totals)))
             advance(len(batch))
-    return totals + Counter(new=new)
+    totals["new"] = new
+    return totals
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:

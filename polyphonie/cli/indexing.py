@@ -2,7 +2,9 @@
 
 import typer
 
+from index import documents
 from index.rebuild import rebuild
+from nlp.topics import Topics
 from polyphonie.cli.measure import measure_all
 from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
 
@@ -21,6 +23,8 @@ def rebuild_command(as_json: AsJson = False, home: Home = None) -> None:
                 rebuild(work.engine, work.archive, progress=lambda done: advance(0, completed=done)).items()
             )
         measure_all(work, everything=True)
+        known = Topics.load(work.settings.home / "nlp" / "topics").describe()
+        work.engine.write("topics", map(documents.topic_document, known))
     say({**counts}, as_json, " · ".join(f"{number:,} {name}" for name, number in counts.items()))
 
 

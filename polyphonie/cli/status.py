@@ -1,5 +1,6 @@
 """`polyphonie status`: what waits, what is indexed, how old it is."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from polyphonie.cli.workspace import AsJson, Home, Workspace, say
@@ -21,7 +22,9 @@ def status_command(as_json: AsJson = False, home: Home = None) -> None:
             "spool": spool,
             "index": indexed,
             "open_epochs": work.keys.open_epochs(),
-            "last_position": ages.get("value_as_string"),
+            "last_position": datetime.fromtimestamp(ages["value"] / 1000, UTC).isoformat()
+            if ages.get("value")
+            else None,
             "sources": work.spool.sources(),
         }
     words = [

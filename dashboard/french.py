@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 THIN = "\u202f"  # narrow no-break space: thousands, before %, inside guillemets
+BOUND = "\u00a0"  # no-break space: between a number and what it counts, before a colon
 PARIS = ZoneInfo("Europe/Paris")
 MONTHS = (
     "janvier", "février", "mars", "avril", "mai", "juin",
@@ -37,13 +38,13 @@ def signed_points(value: float) -> str:
     """0.041 -> « +4 points »; 0.004 -> « 0 point »."""
     rounded = round(100 * value)
     sign = "+" if rounded > 0 else ""
-    return f"{sign}{number(rounded)}{THIN}point{'s' if abs(rounded) > 1 else ''}"
+    return f"{sign}{number(rounded)}{BOUND}point{'s' if abs(rounded) > 1 else ''}"
 
 
 def count(value: float, noun: str, plural: str | None = None) -> str:
     """(1234, "message") -> « 1 234 messages »; from 2 upwards French is plural."""
-    named = noun if abs(value) < 2 else (plural if plural is not None else f"{noun}s")
-    return f"{number(value)}{THIN}{named}"
+    named = noun if abs(round(value)) < 2 else (plural if plural is not None else f"{noun}s")
+    return f"{number(value)}{BOUND}{named}"
 
 
 def every(days: int) -> str:
@@ -54,7 +55,7 @@ def every(days: int) -> str:
 def typeset(text: str) -> str:
     """Spaces that must not break: before « : ; ? ! % » » and after « « »."""
     joined = re.sub(r" (?=[;?!%»])", THIN, text)
-    return re.sub(r" (?=:(?: |$))", "\u00a0", joined).replace("« ", f"«{THIN}")
+    return re.sub(r" (?=:(?: |$))", BOUND, joined).replace("« ", f"«{THIN}")
 
 
 def quoted(text: str) -> str:
@@ -91,24 +92,24 @@ def instant(moment: datetime) -> str:
 def clock(moment: datetime) -> str:
     """« 14 h 05 », in Paris time."""
     local = moment.astimezone(PARIS)
-    return f"{local.hour}{THIN}h{THIN}{local.minute:02d}"
+    return f"{local.hour}{BOUND}h{BOUND}{local.minute:02d}"
 
 
 def duration(span: timedelta) -> str:
     """« 40 s », « 12 min », « 5 h », « 3 jours », « 7 ans »: one unit is enough to judge an age."""
     seconds = max(0, int(span.total_seconds()))
     if seconds < 60:
-        return f"{seconds}{THIN}s"
+        return f"{seconds}{BOUND}s"
     if seconds < 3600:
-        return f"{seconds // 60}{THIN}min"
+        return f"{seconds // 60}{BOUND}min"
     if seconds < 2 * 86_400:
-        return f"{seconds // 3600}{THIN}h"
+        return f"{seconds // 3600}{BOUND}h"
     days = seconds // 86_400
     if days < 60:
-        return f"{days}{THIN}jours"
+        return f"{days}{BOUND}jours"
     if days < 730:
-        return f"{days // 30}{THIN}mois"
-    return f"{days // 365}{THIN}ans"
+        return f"{days // 30}{BOUND}mois"
+    return f"{days // 365}{BOUND}ans"
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:

@@ -98,7 +98,7 @@ def header(here: Here, *, detailed: bool) -> list[tuple[str, str]]:
     return [
         ("Rang", "rank"),
         ("Proposition", "wide"),
-        ("Favorables (0 à 100 %)", "band"),
+        (french.typeset("Favorables (0 à 100 %)"), "band"),
         *raw,
         (f"Tendance sur {french.count(here.window.days, 'jour')}", "hide-small"),
         ("Voix", "num hide-small"),

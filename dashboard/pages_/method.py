@@ -32,7 +32,7 @@ NOT_MEASURED = (
     "L'intensité d'un avis, et le sentiment : une phrase triste peut être favorable.",
     "Qui parle : ni âge, ni lieu, ni appartenance, ni audience d'une personne.",
     "Les messages privés, supprimés, ou en d'autres langues que celles que le modèle lit.",
-    "L'ironie, souvent mal lue : elle compte dans les erreurs ci-dessous.",
+    "L'ironie, souvent mal lue : elle compte dans les erreurs ci-dessus.",
 )
 
 
@@ -61,7 +61,7 @@ def _model() -> None:
         st.html(cells.notice("Modèle non évalué", "Aucune évaluation n'accompagne le modèle : rien n'est corrigé."))
         return
     quality = read_quality(STANCE)
-    head = [("Jeu d'évaluation", "wide"), ("Qualité (macro-F1, 0 à 100)", "band"), ("Exactitude", "num hide-small")]
+    head = [("Jeu d'évaluation", "wide"), ("Qualité (macro-F1, de 0 à 100)", "band"), ("Exactitude", "num hide-small")]
     head += [
         ("Sans position", "num hide-small"),
         ("Lignes", "num"),

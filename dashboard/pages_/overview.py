@@ -69,10 +69,11 @@ def _reading(here: Here, rows: list[ProposalRow]) -> str:
         return ""
     row = shown[0]
     epoch = french.count(here.settings.privacy.epoch_days, "jour")
+    doubts = "du hasard et des erreurs du modèle" if row.corrected.estimator == "adjusted" else "du hasard"
     example = (
         f"{french.quoted(row.proposal.title)} est approuvée par {french.percent(row.corrected.share)} des "
-        f"{UNITS[here.window.weighting]} qui prennent parti ; compte tenu du hasard et des erreurs du modèle, la vraie "
-        f"part est {french.bounds(row.corrected.low, row.corrected.high)} dans 95 cas sur 100 : c'est la bande. "
+        f"{UNITS[here.window.weighting]} qui prennent parti ; compte tenu {doubts}, la vraie part "
+        f"est {french.bounds(row.corrected.low, row.corrected.high)} dans 95 cas sur 100 : c'est la bande. "
         f"Une personne a une voix par proposition et par période de {epoch}."
     )
     if len(shown) > 1:

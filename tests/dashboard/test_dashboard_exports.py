@@ -36,8 +36,8 @@ def test_a_csv_reads_back_with_french_decimals_and_masks():
         f"# {NOTICE}",
         "# Sources\u00a0: consultation-exemple",
         "# Période\u00a0: du 1er au 9 mars 2026",
-        "# 1\u202f234\u202fvoix et 2\u202f345\u202fmessages",
-        "# Dernier élément reçu il y a 2\u202fh",
+        "# 1\u202f234\u00a0voix et 2\u202f345\u00a0messages",
+        "# Dernier élément reçu il y a 2\u00a0h",
         "# Modèle\u00a0: m 1",
     ]
 

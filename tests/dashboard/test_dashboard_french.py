@@ -8,6 +8,7 @@ import pytest
 from dashboard import french
 
 T = french.THIN
+B = french.BOUND
 
 
 @pytest.mark.parametrize(
@@ -33,11 +34,11 @@ def test_percent_is_never_finer_than_a_point(share, written):
 @pytest.mark.parametrize(
     ("value", "written"),
     [
-        (0.041, f"+4{T}points"),
-        (0.012, f"+1{T}point"),
-        (-0.02, f"\u22122{T}points"),
-        (0.004, f"0{T}point"),
-        (-0.004, f"0{T}point"),
+        (0.041, f"+4{B}points"),
+        (0.012, f"+1{B}point"),
+        (-0.02, f"\u22122{B}points"),
+        (0.004, f"0{B}point"),
+        (-0.004, f"0{B}point"),
     ],
 )
 def test_signed_points(value, written):
@@ -45,7 +46,7 @@ def test_signed_points(value, written):
 
 
 @pytest.mark.parametrize(
-    ("value", "written"), [(1, f"1{T}message"), (1.9, f"2{T}message"), (2, f"2{T}messages"), (0, f"0{T}message")]
+    ("value", "written"), [(1, f"1{B}message"), (1.9, f"2{B}messages"), (2, f"2{B}messages"), (0, f"0{B}message")]
 )
 def test_count(value, written):
     assert french.count(value, "message") == written
@@ -67,13 +68,13 @@ def test_period(first, last, written):
 @pytest.mark.parametrize(
     ("span", "written"),
     [
-        (timedelta(seconds=40), f"40{T}s"),
-        (timedelta(minutes=12), f"12{T}min"),
-        (timedelta(hours=47), f"47{T}h"),
-        (timedelta(days=3), f"3{T}jours"),
-        (timedelta(days=100), f"3{T}mois"),
-        (timedelta(days=2700), f"7{T}ans"),
-        (timedelta(seconds=-5), f"0{T}s"),
+        (timedelta(seconds=40), f"40{B}s"),
+        (timedelta(minutes=12), f"12{B}min"),
+        (timedelta(hours=47), f"47{B}h"),
+        (timedelta(days=3), f"3{B}jours"),
+        (timedelta(days=100), f"3{B}mois"),
+        (timedelta(days=2700), f"7{B}ans"),
+        (timedelta(seconds=-5), f"0{B}s"),
     ],
 )
 def test_duration(span, written):
@@ -81,8 +82,8 @@ def test_duration(span, written):
 
 
 def test_an_instant_is_told_in_paris_time():
-    assert french.instant(datetime(2026, 3, 3, 13, 5, tzinfo=UTC)) == f"3 mars 2026, 14{T}h{T}05"
-    assert french.instant(datetime(2026, 6, 30, 22, 5, tzinfo=UTC)) == f"1er juillet 2026, 0{T}h{T}05"
+    assert french.instant(datetime(2026, 3, 3, 13, 5, tzinfo=UTC)) == f"3 mars 2026, 14{B}h{B}05"
+    assert french.instant(datetime(2026, 6, 30, 22, 5, tzinfo=UTC)) == f"1er juillet 2026, 0{B}h{B}05"
 
 
 @pytest.mark.parametrize(

@@ -298,11 +298,11 @@ def test_an_expected_error_is_told_in_french(at_home, monkeypatch):
 
 
 def test_the_length_of_a_voice_follows_the_settings(at_home, monkeypatch):
-    assert "changent tous les 7\u202fjours" in told(opened("method"))
+    assert "changent tous les 7\u00a0jours" in told(opened("method"))
     monkeypatch.setenv("POLYPHONIE_PRIVACY__EPOCH_DAYS", "14")
     html = told(opened("method"))
-    assert "changent tous les 14\u202fjours" in html
-    assert "par période de 14\u202fjours" in html
+    assert "changent tous les 14\u00a0jours" in html
+    assert "par période de 14\u00a0jours" in html
 
 
 def test_the_method_tells_sources_and_register(at_home):

@@ -33,7 +33,7 @@ _BARE_URL = re.compile(
     rf"|blog|page|dev|world|paris|bzh)/|[a-z]{{2,24}}/{_OWNER})\S*",
     re.IGNORECASE,
 )
-_HANDLE = re.compile(rf"{_HOST}bsky\.(?:social|team)(?![\w-])", re.IGNORECASE)
+_HANDLE = re.compile(rf"{_HOST}bsky\.(?:social|team)(?![^\W\d_]|-)", re.IGNORECASE)
 _AT = r"(?:@|\s?[\[(]\s?(?:at|arobase|a|@)\s?[\])]\s?)"
 _TAIL = r"(?:@+[._-]*\w(?:[\w.-]*\w)?)*"  # @name@server, and whatever else is glued behind
 _EMAIL = re.compile(
@@ -48,7 +48,7 @@ _PHONE = re.compile(
     r"|(?<![\d@])(?!\d\d([/.-])(?:0[1-9]|1[0-2])\1(?:19|20)\d\d(?![/.-]?\d))(?:\(0[1-9]\)|0[1-9])(?:[\s.\-/]{0,3}\d){8}(?!\d)"
 )
 _SOCIAL_SECURITY = re.compile(
-    r"(?<!\d)[12]\s?\d{2}\s?(?:0[1-9]|1[0-2]|[2-9]\d)\s?\d[\dAB]\s?\d{3}\s?\d{3}(?:\s?\d{2})?(?!\d)"
+    r"(?<![\d@])[12]\s?\d{2}\s?(?:0[1-9]|1[0-2]|[2-9]\d)\s?\d[\dAB]\s?\d{3}\s?\d{3}(?:\s?\d{2})?(?!\d)"
 )
 _IBAN = re.compile(r"(?<![A-Za-z])[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){3,7}(?:\s?[A-Z0-9]{1,3})?\b")
 _NUMBERS = (_IBAN, _SOCIAL_SECURITY, _PHONE)
@@ -95,16 +95,17 @@ def scrub(text: str, *, names: Iterable[str] = (), figures: Collection[str] = ()
     if _HAS_BARE_URL.search(text):
         text = _BARE_URL.sub(" ", text)
     text = _tidy(text)
-    if "bsky." in text.casefold():
-        text = _HANDLE.sub(unless_kept, text)
     if "(" in text or "[" in text or _HAS_EMAIL.search(text):
         text = _EMAIL.sub(GONE, text)
     if _HAS_NUMBER.search(text):
         for pattern in _NUMBERS:
             text = pattern.sub(GONE, text)
     text = _without_names(text, {name for name in names if name.casefold() not in kept})
-    text = _MENTION.sub(unless_kept, text)  # last: what goes before it may leave a mention bare
-    return _tidy(_LEADING.sub("", _REPEATED.sub(GONE, text)))
+    # Last: what goes before them may leave a handle bare.
+    text = _MENTION.sub(unless_kept, text)
+    if "bsky." in text.casefold():
+        text = _HANDLE.sub(unless_kept, text)
+    return _tidy(_LEADING.sub("", _REPEATED.sub(GONE, text))) if GONE in text else text
 
 
 def hashtags(tags: Iterable[str], names: Iterable[str] = ()) -> tuple[str, ...]:

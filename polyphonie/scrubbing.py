@@ -33,9 +33,9 @@ _BARE_URL = re.compile(
     rf"|blog|page|dev|world|paris|bzh)/|[a-z]{{2,24}}/{_OWNER})\S*",
     re.IGNORECASE,
 )
-_HANDLE = re.compile(rf"{_HOST}bsky\.(?:social|team)(?![^\W\d_]|-)", re.IGNORECASE)
-_AT = r"(?:@|\s?[\[(]\s?(?:at|arobase|a|@)\s?[\])]\s?)"
 _TAIL = r"(?:@+[._-]*\w(?:[\w.-]*\w)?)*"  # @name@server, and whatever else is glued behind
+_HANDLE = re.compile(rf"{_HOST}bsky\.(?:social|team)(?![^\W\d_]|-){_TAIL}", re.IGNORECASE)
+_AT = r"(?:@|\s?[\[(]\s?(?:at|arobase|a|@)\s?[\])]\s?)"
 _EMAIL = re.compile(
     rf"(?<![\w.+%'@-])[\w.+%'-]+{_AT}[\w-]+(?:(?:\.|\s?[\[(](?:dot|point)[\])]\s?)[\w-]+)+{_TAIL}", re.IGNORECASE
 )

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from index.retention import expire
-from measures.tallies import Measured, measure
+from measures.tallies import Measured, closed_tallies, measure
 from nlp.folding import FoldStore
 from nlp.verdicts import VerdictStore
 from polyphonie.cli.erasing import tidy
@@ -61,6 +61,8 @@ def expire_old(work: Workspace, now: datetime) -> dict[str, int]:
     """Raw text goes at the end of its retention; the keys of past epochs go with the author tokens."""
     privacy = work.settings.privacy
     before = now - timedelta(days=privacy.retention_days)
+    closed = closed_tallies(work.engine, now, privacy.retention_days, privacy.epoch_days, kept_sources())
+    work.archive.keep_tallies(closed)
     gone = expire(work.engine, before, kept_sources())
     work.archive.expire(before, kept_sources())
     for store in (

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,7 +29,9 @@ from polyphonie.errors import ConfigurationError, EngineUnreachable, QueryError
 
 CHUNK = 1_000  # documents of one request
 KEEP_ALIVE = "2m"
-PURGE_S = 3_600.0  # a merge of segments of 5 GB takes minutes
+MERGE_S = 3_600.0  # a merge of segments of 5 GB takes minutes
+# A shard keeps what was deleted for its copies until it renews their leases, every half minute.
+LEASES_S = 60.0
 # 429: the server has too much to do; 503: a shard lost its primary and the cluster is choosing another.
 PASSING = (429, 503)
 
@@ -107,12 +110,12 @@ class ElasticEngine:
         return self.delete(collection, (document["id"] for document in self.scan(collection, where, ["id"])))
 
     def purge(self) -> None:
-        for collection in COLLECTIONS:
-            with self._reaching(collection) as alias:
-                # Deletions that a flush has not sealed are kept for the copies of the shard.
-                self._client.indices.flush(index=alias)
-                patient = self._client.options(request_timeout=PURGE_S, max_retries=0)
-                patient.indices.forcemerge(index=alias, only_expunge_deletes=True)
+        limit = monotonic() + LEASES_S
+        holed = [collection for collection in COLLECTIONS if self._expunge(collection)]
+        # What others delete meanwhile is for the next purge, so this one ends.
+        while holed and monotonic() < limit:
+            sleep(2)
+            holed = [collection for collection in holed if self._expunge(collection)]
 
     def search(
         self, collection: Collection, where: Where, *, size: int = 20, offset: int = 0, newest_first: bool = False
@@ -190,6 +193,20 @@ class ElasticEngine:
 
     def close(self) -> None:
         self._client.close()
+
+    def _expunge(self, collection: Collection) -> bool:
+        """Merge away what was deleted; says whether some of it is still there."""
+        with self._reaching(collection) as alias:
+            if not self._deleted(alias):
+                return False
+            self._client.indices.flush(index=alias)
+            patient = self._client.options(request_timeout=MERGE_S, max_retries=0)
+            patient.indices.forcemerge(index=alias, only_expunge_deletes=True)
+            return self._deleted(alias) > 0
+
+    def _deleted(self, alias: str) -> int:
+        self._client.indices.refresh(index=alias)
+        return int(self._client.indices.stats(index=alias, metric="docs")["_all"]["total"]["docs"]["deleted"])
 
     def _bulk(self, collection: Collection, actions: Iterable[dict[str, Any]]) -> Iterator[tuple[bool, dict[str, Any]]]:
         """Send everything, yield (done, answer) for each, then make it visible to searches."""

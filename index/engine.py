@@ -66,7 +66,10 @@ class Engine(Protocol):
         ...
 
     def purge(self) -> None:
-        """What was deleted or replaced leaves the disk too; until then only searches and reads had lost it."""
+        """What was deleted or replaced leaves the disk too; until then only searches and reads had lost it.
+
+        Segments with deletions are written again; Elasticsearch may take half a minute before it lets go of them.
+        """
         ...
 
     def search(

@@ -69,11 +69,19 @@ def xstance(path: Path) -> EvaluationSet:
     return EvaluationSet("xstance-fr", "X-stance, commentaires suisses", rows, digest_of(path.read_bytes()))
 
 
-def held_corpus() -> EvaluationSet:
+def held_corpus(name: str, title: str, hard: bool) -> EvaluationSet:
+    """The hard or the plain posts of the held-out proposals."""
     _, held = split_corpus(read_corpus(CORPUS), HELD_SHARE, HELD_SEED)
-    rows = [Row(example.pair, example.label) for example in as_asked(held)]
-    content = b"".join(path.read_bytes() for path in sorted(CORPUS.glob("*_posts.jsonl")))
-    return EvaluationSet("corpus-held", "Corpus de Polyphonie, messages difficiles", rows, digest_of(content))
+    examples = as_asked(held)
+    rows = [
+        Row(example.pair, example.label)
+        for example, post in zip(examples, held.posts, strict=True)
+        if bool(post["hard"]) == hard
+    ]
+    content = b"".join(
+        path.read_bytes() for path in sorted(CORPUS.glob("*_posts.jsonl")) if hard or "plain" in path.name
+    )
+    return EvaluationSet(name, title, rows, digest_of(content))
 
 
 def majority(asked: EvaluationSet) -> NDArray[np.float32]:
@@ -178,11 +186,12 @@ def main() -> None:
         consultation(consultations / "repnum_arguments.jsonl", "repnum", "République numérique, arguments", False),
         consultation(consultations / "rua_arguments.jsonl", "rua", "Revenu universel d'activité, arguments", True),
         xstance(options.shared / "xstance_dev" / "valid_fr.jsonl"),
-        held_corpus(),
+        held_corpus("corpus-held", "Corpus de Polyphonie, messages difficiles", True),
+        held_corpus("corpus-plain", "Corpus de Polyphonie, messages simples", False),
     ]
     model = load_stance(options.model, "onnx", Path("build/models"), options.threads)
     baselines = {"majority": majority, "tfidf": bag_of_words, "anchors": Anchors()}
-    posts = [row.pair for row in sets[-1].rows]
+    posts = [row.pair for row in sets[3].rows]
     quality = StanceQuality(
         model=model.version,
         date=date.today(),

@@ -1,4 +1,4 @@
-"""Turns checkpoints into the file that is shipped: blend, calibrate, quantise."""
+"""Turns a checkpoint into the file that is shipped: calibrate, quantise."""
 
 from pathlib import Path
 
@@ -23,19 +23,18 @@ def load_checkpoint(path: Path) -> State:
     return state
 
 
-def blend(first: State, second: State, share: float) -> State:
-    """(1 - share) of `first` plus `share` of `second`: between a general reader and one fine-tuned from it, the
-    straight line keeps most of what both know (Wortsman et al. 2022, WiSE-FT)."""
-    return {name: torch.lerp(first[name], second[name], share) for name in first}
+def fit_temperature(
+    logits: NDArray[np.float32], truth: NDArray[np.int64], weights: NDArray[np.float64] | None = None
+) -> float:
+    """The divisor of (n, 3) logits, between 0.5 and 4, that makes (n,) truths, with (n,) weights if any, most likely.
 
-
-def fit_temperature(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
-    """The divisor of (n, 3) logits that makes (n,) truths most likely (Guo et al. 2017), between 0.5 and 4."""
+    Source: Guo et al. 2017, On Calibration of Modern Neural Networks.
+    """
     temperatures = np.linspace(0.5, 4, 351)
     scaled = logits[None].astype(np.float64) / temperatures[:, None, None]
     largest = scaled.max(axis=-1, keepdims=True)
     norms = largest[..., 0] + np.log(np.exp(scaled - largest).sum(axis=-1))
-    losses = (norms - scaled[:, np.arange(len(truth)), truth]).mean(axis=1)
+    losses = np.average(norms - scaled[:, np.arange(len(truth)), truth], axis=1, weights=weights)
     return float(temperatures[losses.argmin()])
 
 

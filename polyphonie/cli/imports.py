@@ -57,7 +57,7 @@ def _import(work: Workspace, path: Path, mapping: Path | None) -> Counter[str]:
     new = 0
     with progress(path.name[:24]) as advance:
         advance(totals["rows"])
-        for batch in _batches(read(path, cursor.get("reached"), mapping)):
+        for batch in _batches(read(export, cursor.get("reached"))):
             envelopes, refusals = _admitted(work, batch, path.name, received_at)
             refused = {refusal.origin for refusal in refusals}
             totals.update("quarantined" if _place(path.name, row.number) in refused else row.outcome for row in batch)

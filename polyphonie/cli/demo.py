@@ -55,12 +55,11 @@ def demo_command(
     folder = home or configuration.default_home() / "demo"
     # An invented debate has no place on a server where a real one is followed.
     os.environ["POLYPHONIE_ENGINE"] = "embedded"
-    _prepare(folder)
     started = time.monotonic()
     world = World(seed=seed, posts=posts, until=datetime.now(UTC))
-    _follow(folder, world)
+    prepare(folder, world)
     with Workspace(folder) as work:
-        received = _listen(work, world, posts)
+        received = listen(work, world, posts)
         enriched = enrich_all(work, open_enricher(work))
         measure_all(work, everything=True)
         expire_old(work, datetime.now(UTC))
@@ -77,14 +76,15 @@ def demo_command(
         raise typer.Exit(serve(folder, port))
 
 
-def _prepare(folder: Path) -> None:
-    """An empty home. A former demo is wiped; anything else is left alone."""
+def prepare(folder: Path, world: World) -> None:
+    """An empty home that follows the proposals of `world`. A former demo is wiped; anything else is left alone."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / SIMULATION_MARK).exists():
             raise ConfigurationError(f"{folder} holds real data; give the demo a folder of its own with --home")
         shutil.rmtree(folder)
     folder.mkdir(mode=0o700, parents=True)
     (folder / SIMULATION_MARK).touch()
+    _follow(folder, world)
 
 
 def _follow(folder: Path, world: World) -> None:
@@ -101,7 +101,7 @@ def _follow(folder: Path, world: World) -> None:
     (folder / "proposals.yaml").write_text(yaml.safe_dump({"proposals": rows}, allow_unicode=True), encoding="utf-8")
 
 
-def _listen(work: Workspace, world: World, posts: int) -> Counter[str]:
+def listen(work: Workspace, world: World, posts: int) -> Counter[str]:
     """Native payloads through the parsers and the border, into the spool."""
     counts: Counter[str] = Counter()
     emissions = world.payloads()

@@ -65,15 +65,30 @@ def test_a_thousand_identities_are_found_nowhere(walked, identities):
     assert len(identities) >= 1000
     kept = everything_kept(home) | {"logs": logs}
     assert sum(map(len, kept.values())) > 1_000_000
+    assert found_in(kept, identities) == {}
+
+
+def found_in(kept: dict[str, bytes], identities: set[str]) -> dict[str, list[str]]:
+    """place -> some of the identities that it holds."""
     folded = {place: content.decode("utf-8", "replace").casefold() for place, content in kept.items()}
     # One pattern for all: a thousand searches in every file would take minutes.
     pattern = re.compile(
         "|".join(re.escape(identity.casefold()) for identity in sorted(identities, key=len, reverse=True))
     )
-    found = {
-        place: sorted(set(pattern.findall(content)))[:3] for place, content in folded.items() if pattern.search(content)
-    }
-    assert found == {}
+    return {place: sorted(set(pattern.findall(text)))[:3] for place, text in folded.items() if pattern.search(text)}
+
+
+def test_none_waits_in_the_spool_either(tmp_path, identities):
+    from polyphonie.cli.demo import listen, prepare
+    from polyphonie.cli.workspace import Workspace
+    from simulator.world import World
+
+    prepare(tmp_path / "home", world := World(seed=SEED, posts=POSTS, until=datetime.now(UTC)))
+    with Workspace(tmp_path / "home") as work:
+        listen(work, world, POSTS)
+    kept = everything_kept(tmp_path / "home")
+    assert len(kept["spool, read"]) > 500_000
+    assert found_in(kept, identities) == {}
 
 
 def test_the_posts_are_there_all_the_same(walked):

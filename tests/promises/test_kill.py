@@ -126,6 +126,7 @@ def test_a_killed_enrichment_ends_as_one_that_was_not(export, tmp_path):
     assert run_with_kills("enrich", home=cut, seed=2, kills=5) >= 1
     assert indexed(cut) == indexed(whole)
     assert len(indexed(cut)["posts"]) == 3000
+    assert len(indexed(cut)["tallies"]) > 50
     assert {state for *_, state in items(cut)} == {"done"}
     # A batch may be in the archive twice after a kill; read back, it is the same records.
     archived = {(type(record), record.id) for record in Archive(load(cut).archive_path).replay()}

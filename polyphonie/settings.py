@@ -56,7 +56,7 @@ class NlpSettings(Section):
     threads: int = Field(0, ge=0, description="Threads for models; 0 takes every core.")
     match_threshold: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="Match score to keep a pair.")
     abstain_below: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.5, description="Top probability kept; less is unclear."
+        0.0, description="Top probability under which a stance is unclear; 0 always takes the likeliest."
     )
     topics: bool = Field(True, description="Discover and assign topics.")
 

@@ -1,6 +1,7 @@
 # `make demo` and `make test` work on a fresh machine with Python 3.11 and nothing else of ours.
 PYTHON ?= python3.11
 PIP_OPTIONS ?=
+PYTEST_OPTIONS ?= -n 2 --dist loadfile
 VENV := .venv
 BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
@@ -12,10 +13,10 @@ demo: $(VENV)/.installed
 	$(BIN)/polyphonie demo
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -m "not slow"
 
 test-slow: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -m slow
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .

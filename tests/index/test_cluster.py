@@ -13,6 +13,7 @@ NUMBER = 15_000
 KILL_AFTER = 5_000
 
 
+@pytest.mark.slow
 @pytest.mark.elasticsearch
 @pytest.mark.timeout(600)
 def test_a_cluster_that_loses_a_node_during_a_write_loses_no_document(

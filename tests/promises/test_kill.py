@@ -113,6 +113,7 @@ def indexed(home: Path) -> dict[str, dict[str, dict]]:
         engine.close()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_killed_enrichment_ends_as_one_that_was_not(export, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"

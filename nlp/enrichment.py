@@ -31,6 +31,8 @@ from polyphonie.records import (
 )
 
 SIDES = (Stance.FAVOUR, Stance.AGAINST, Stance.UNCLEAR)
+# A shorter reply leans on what it answers; a longer one says its own subject, and is read once whoever it answers.
+LEANING_WORDS = 12
 # The stance model is evaluated on French; a text too short to have a language is most often French here.
 READ_LANGUAGES = frozenset({"fr", "und"})
 
@@ -126,7 +128,11 @@ class Enricher:
 
     def _parents(self, posts: Mapping[str, Post]) -> dict[str, str]:
         """Text of what each reply answers, where it is still known."""
-        wanted = {post.id: post.reply_to for post in posts.values() if post.reply_to}
+        wanted = {
+            post.id: post.reply_to
+            for post in posts.values()
+            if post.reply_to and len(post.text.split()) < LEANING_WORDS
+        }
         here = {parent: posts[parent].text for parent in wanted.values() if parent in posts}
         missing = sorted(set(wanted.values()) - here.keys())
         texts = here | dict(self.recall(missing)) if missing else here

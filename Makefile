@@ -1,6 +1,7 @@
 # `make demo` and `make test` work on a fresh machine with Python 3.11 and nothing else of ours.
 PYTHON ?= python3.11
 PIP_OPTIONS ?=
+ENGLISH ?= ../shared/data/stance_transfer/english_pairs.jsonl
 PYTEST_OPTIONS ?= -n 2 --dist loadfile
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,8 +25,11 @@ check: $(VENV)/.installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# ENGLISH: JSONL of {proposal, text, stance}, the transfer data that the model card names.
 train: $(VENV)/.installed
-	$(BIN)/python -m nlp.train
+	$(BIN)/python -m nlp.train transfer --english $(ENGLISH) --to build/stance/transfer.pt
+	$(BIN)/python -m nlp.train french --english $(ENGLISH) --start build/stance/transfer.pt --to build/stance/french.pt
+	$(BIN)/python -m nlp.train export --start build/stance/french.pt
 
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from dashboard.launch import command
 
+from dashboard.launch import command
 from polyphonie import settings as configuration
 from polyphonie.cli.workspace import Home, console
 

@@ -9,7 +9,8 @@ than their number says (Kish 1965), so the pseudo-voice has the size of an avera
 
 Classifier. Counting predictions is biased as soon as the classifier errs; the adjusted count inverts its error rates
 (Forman 2008, doi:10.1007/s10618-008-0097-y; Saerens et al. 2002, doi:10.1162/089976602753284446). It supposes that
-these rates, measured on an evaluation set, hold in the window. They are uncertain too: each draw takes its own.
+these rates, measured on an evaluation set, hold in the window. They are uncertain too: each draw takes its own, and
+where the evaluation shows that they vary between proposals, from what it says of one proposal, not of all together.
 """
 
 from collections.abc import Iterable, Sequence
@@ -82,10 +83,15 @@ def sum_counts(parts: Iterable[Counts]) -> Counts:
 @dataclass(frozen=True)
 class Confusion:
     """How a classifier did on an evaluation set. counts: (3, 3), row = truth, column = predicted; each in the order
-    favour, against, unclear."""
+    favour, against, unclear.
+
+    rows: how many rows of one new proposal the evaluation is worth, where error rates vary between proposals (see
+    `measures.quality.rows_of_a_proposal`); None where they are the same for all.
+    """
 
     counts: NDArray[np.float64]
     name: str = ""
+    rows: float | None = None
 
     @property
     def tpr(self) -> float:
@@ -258,19 +264,25 @@ def _half_voice(row: int) -> NDArray[np.float64]:
 
 
 def _invert(share: float, confusion: Confusion) -> float:
+    if confusion.rows is not None:
+        # Under rates this uncertain the inverted share is most often outside [0, 1]: the mean of what it may be stays.
+        return float(_corrected(np.full(REPLICATES, share), confusion, np.inf).mean())
     return float(np.clip((share - confusion.fpr) / (confusion.tpr - confusion.fpr), 0.0, 1.0))
 
 
 def _corrected(draws: NDArray[np.float64], confusion: Confusion, units: float) -> NDArray[np.float64]:
     """Each draw of the raw share corrected by its own draw of the error rates; units: how many independent ones."""
-    tpr, fpr = _rates(*confusion.counts[:2, :2].ravel().tolist())
+    sides = confusion.counts[:2, :2]
+    if confusion.rows is not None:
+        sides = sides * np.minimum(1.0, confusion.rows / np.maximum(sides.sum(axis=1, keepdims=True), 1.0))
+    tpr, fpr = _rates(*sides.ravel().tolist())
     skill = tpr - fpr
     informed = skill >= LEAST_SKILL
     # Rates that cannot tell the sides apart say nothing of the share, which may then be anything.
     inverted = np.where(informed, (draws - fpr) / np.where(informed, skill, 1.0), strata(_IGNORANCE))
     if inverted.min() < 0 or inverted.max() > 1:
         # A perfect classifier that saw none among so many still leaves this much doubt: clipping must not remove it.
-        floor = np.minimum(betaincinv(0.5, units + 0.5, strata(_FLOOR)), 0.5)
+        floor = np.minimum(betaincinv(0.5, units + 0.5, strata(_FLOOR)), 0.5) if np.isfinite(units) else 0.0
         inverted = np.clip(inverted, floor, 1 - floor)
     return inverted
 

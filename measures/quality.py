@@ -1,6 +1,6 @@
 """How good the evidence is: the errors of the stance model, as evaluated and as lived, and the health of collection."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import nan
@@ -12,7 +12,7 @@ import numpy as np
 from index.engine import Collection, Engine, Where
 from measures.popularity import Confusion
 from measures.window import View
-from nlp.quality import STANCE, read_quality
+from nlp.quality import STANCE, SetQuality, read_quality
 from polyphonie.records import Origin, Stance
 
 # More sources than any deployment listens to: a terms aggregation must name them all.
@@ -58,9 +58,29 @@ def confusion_from(path: Path = STANCE) -> Confusion | None:
     """
     if not path.exists():
         return None
-    sets = {each.digest: each for each in read_quality(path).sets}.values()
+    sets = list({each.digest: each for each in read_quality(path).sets}.values())
     counts = np.sum([np.array(each.confusion, np.float64) for each in sets], axis=0)
-    return Confusion(counts, " + ".join(each.name for each in sets)) if sets else None
+    return Confusion(counts, " + ".join(each.name for each in sets), rows_of_a_proposal(sets)) if sets else None
+
+
+def rows_of_a_proposal(sets: Iterable[SetQuality]) -> float | None:
+    """How many independent rows of a new proposal the error rates are worth: (1 - rho) / rho, the size of a Beta.
+
+    A reader that is right on one proposal may be wrong on the next, so rows of one proposal are alike. Their
+    intraclass correlation rho comes from the design effect (Kish 1965): the variance of the score when proposals are
+    drawn again, over that of as many independent rows; sets weigh by their rows. None when rows are not alike at all.
+    """
+    alike = total = 0.0
+    for each in sets:
+        size = each.n / each.proposals
+        if size <= 1 or not 0 < each.accuracy < 1:
+            continue
+        drawn = ((each.interval[1] - each.interval[0]) / (2 * 1.96)) ** 2
+        effect = drawn / (each.accuracy * (1 - each.accuracy) / each.n)
+        alike += each.n * max(0.0, (effect - 1) / (size - 1))
+        total += each.n
+    rho = alike / total if total else 0.0
+    return (1 - rho) / rho if rho > 0 else None
 
 
 def live_confusion(engine: Engine, view: View | None = None) -> dict[str, Confusion]:

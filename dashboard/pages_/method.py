@@ -34,6 +34,8 @@ NOT_MEASURED = (
     "Les messages privés, supprimés, ou en d'autres langues que celles que le modèle lit.",
     "L'ironie, souvent mal lue : elle compte dans les erreurs ci-dessus.",
 )
+# What each baseline of the evaluation is called on the page.
+BASELINES = {"majority": "majorité", "tfidf": "TF-IDF", "anchors": "ancres"}
 
 
 def body(here: Here) -> Provenance:
@@ -82,7 +84,9 @@ def _model() -> None:
 
 def _set(each: SetQuality) -> list[str]:
     answered = sum(row[2] for row in each.confusion)
-    repeated = ", ".join(f"{name} {french.number(100 * score)}" for name, score in each.baselines.items())
+    repeated = ", ".join(
+        f"{BASELINES.get(name, name)} {french.number(100 * score)}" for name, score in each.baselines.items()
+    )
     return [
         escape(each.title),
         cells.interval(each.macro_f1, *each.interval, colour="var(--po-accent)"),

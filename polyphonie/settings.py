@@ -141,7 +141,8 @@ def load(home: Path | None = None) -> Settings:
         merged = _merge(merged, layer)
     _refuse_unknown_variables()
     try:
-        return Settings(**(merged | {"home": home}))
+        # POLYPHONIE_HOME is also a setting by its name, and would win over a home that was asked for.
+        return Settings(**(merged | {"home": home})).model_copy(update={"home": home})
     except ValidationError as error:
         first = error.errors(include_input=False)[0]  # a password may be in it
         where = ".".join(str(part) for part in first["loc"])

@@ -52,7 +52,8 @@ def demo_command(
 
     Example: polyphonie demo --posts 5000 --no-dashboard
     """
-    folder = home or configuration.default_home() / "demo"
+    asked = home or ("POLYPHONIE_HOME" in os.environ and configuration.default_home())
+    folder = asked or configuration.default_home() / "demo"
     # An invented debate has no place on a server where a real one is followed.
     os.environ["POLYPHONIE_ENGINE"] = "embedded"
     started = time.monotonic()

@@ -71,3 +71,10 @@ def test_status_of_an_empty_home_is_zero_and_machine_readable(tmp_path):
     answer = json.loads(run("status", "--json", home=tmp_path).stdout)
     assert answer["spool"] == {"todo": 0, "doing": 0, "done": 0, "quarantine": 0}
     assert answer["index"]["positions"] == 0
+
+
+def test_the_home_that_is_asked_for_wins_over_the_variable(tmp_path):
+    asked = tmp_path / "asked"
+    answer = json.loads(run("status", "--home", str(asked), "--json", home=tmp_path / "variable").stdout)
+    assert answer["home"] == str(asked)
+    assert not (tmp_path / "variable").exists()

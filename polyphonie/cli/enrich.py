@@ -14,11 +14,9 @@ from index.archive import Archived
 from index.engine import Collection, Document, Where
 from nlp.embeddings import load_embedder
 from nlp.enrichment import Enricher, Understood
-from nlp.folding import FoldStore
 from nlp.matching import Matcher
 from nlp.stance import load_stance
 from nlp.topics import Topics
-from nlp.verdicts import VerdictStore
 from polyphonie.cli.erasing import erase
 from polyphonie.cli.measure import measure_all
 from polyphonie.cli.workspace import AsJson, Home, Workspace, console, progress, say
@@ -96,8 +94,8 @@ def open_enricher(work: Workspace) -> Enricher:
     embedder = load_embedder(nlp.embedding_model, work.settings.models_path, threads)
     known = {document["id"]: document["statement"] for document in work.engine.scan("proposals")}
     return Enricher(
-        folds=FoldStore(work.settings.home / "nlp" / "folds.sqlite"),
-        verdicts=VerdictStore(work.settings.home / "nlp" / "verdicts.sqlite"),
+        folds=work.folds,
+        verdicts=work.verdicts,
         embedder=embedder,
         matcher=Matcher(catalogue, embedder),
         stance=load_stance(nlp.stance_model, nlp.stance_backend, work.settings.models_path, threads),

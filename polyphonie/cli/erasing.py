@@ -8,8 +8,6 @@ import typer
 
 from index import documents
 from index.engine import Where
-from nlp.folding import FoldStore
-from nlp.verdicts import VerdictStore
 from polyphonie.cli.workspace import AsJson, Home, Workspace, say
 from polyphonie.errors import InputError
 from polyphonie.pseudonyms import epoch_of
@@ -96,12 +94,8 @@ def erase(work: Workspace, ids: Sequence[str]) -> int:
         work.engine.delete_where("positions", put_forward)
         work.engine.delete_where("proposals", put_forward)
     work.spool.mark_untidy([*ids, *proposals], gone=True)
-    folds = FoldStore(work.settings.home / "nlp" / "folds.sqlite")
-    folds.erase(ids)
-    folds.close()
-    verdicts = VerdictStore(work.settings.home / "nlp" / "verdicts.sqlite")
-    verdicts.erase(ids)
-    verdicts.close()
+    work.folds.erase(ids)
+    work.verdicts.erase(ids)
     # Last, because the spool is what a second try would find them by.
     work.spool.erase(ids)
     return len(ids)

@@ -7,8 +7,6 @@ import typer
 
 from index.retention import expire
 from measures.tallies import Measured, closed_tallies, measure
-from nlp.folding import FoldStore
-from nlp.verdicts import VerdictStore
 from polyphonie.cli.erasing import tidy
 from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
 from polyphonie.pseudonyms import epoch_of
@@ -65,12 +63,8 @@ def expire_old(work: Workspace, now: datetime) -> dict[str, int]:
     work.archive.keep_tallies(closed)
     gone = expire(work.engine, before, kept_sources())
     work.archive.expire(before, kept_sources())
-    for store in (
-        FoldStore(work.settings.home / "nlp" / "folds.sqlite"),
-        VerdictStore(work.settings.home / "nlp" / "verdicts.sqlite"),
-    ):
-        store.forget_before(before.date())
-        store.close()
+    work.folds.forget_before(before.date())
+    work.verdicts.forget_before(before.date())
     current = epoch_of(now, privacy.epoch_days)
     # What waits keeps its epoch open, but not for longer than raw text may be kept.
     dropped = work.spool.expire(epoch_of(before, privacy.epoch_days))

@@ -19,6 +19,8 @@ from index.archive import Archive
 from index.engine import Engine
 from index.opening import open_engine
 from nlp.catalogue import read_catalogue
+from nlp.folding import FoldStore
+from nlp.verdicts import VerdictStore
 from polyphonie import settings as configuration
 from polyphonie.errors import ConfigurationError, PolyphonieError
 from polyphonie.intake import Border, aliases_of
@@ -61,7 +63,7 @@ class Workspace:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in ("spool", "engine"):
+        for name in ("spool", "engine", "folds", "verdicts"):
             if name in self.__dict__:
                 getattr(self, name).close()
 
@@ -97,6 +99,14 @@ class Workspace:
     @cached_property
     def archive(self) -> Archive:
         return Archive(self.settings.archive_path)
+
+    @cached_property
+    def folds(self) -> FoldStore:
+        return FoldStore(self.settings.home / "nlp" / "folds.sqlite")
+
+    @cached_property
+    def verdicts(self) -> VerdictStore:
+        return VerdictStore(self.settings.home / "nlp" / "verdicts.sqlite")
 
     @contextmanager
     def alone(self, work: str) -> Iterator[None]:

@@ -1,15 +1,25 @@
 """The border: a native payload, as its parser read it, becomes an envelope of records without identities."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from polyphonie.native import Native, NativeDeletion, NativePost, NativeProposal, NativeVote
+from polyphonie.native import (
+    Native,
+    NativeAccountGone,
+    NativeDeletion,
+    NativeLike,
+    NativePost,
+    NativeProposal,
+    NativeVote,
+)
 from polyphonie.pseudonyms import Keyring, OptOuts, epoch_of
 from polyphonie.records import (
     Deletion,
+    Endorsement,
     Envelope,
+    Interaction,
     Kind,
     Origin,
     Position,
@@ -36,10 +46,15 @@ class Border:
     aliases: Mapping[str, str] = field(default_factory=dict)  # platform's proposal -> the catalogue's
 
     def admit(self, native: Native, received_at: datetime) -> Envelope | None:
-        """The envelope of a native record, or None when its author opted out (nothing of it is then kept)."""
+        """The envelope of a native record, or None when its author opted out (nothing of it is then kept).
+
+        Likes have no envelope (see `interactions`), nor have accounts that are gone (see `tokens`).
+        """
         match native:
+            case NativeLike() | NativeAccountGone():
+                return None
             case NativeDeletion():
-                return self._deletion(native, received_at)
+                return self.deletion(self.keys.record(native.source, native.uri), native.source, received_at)
             case NativePost() | NativeVote() | NativeProposal() if self._opted_out(native):
                 return None
             case NativePost():
@@ -49,18 +64,49 @@ class Border:
             case NativeProposal():
                 return self._proposal(native, received_at)
 
-    def _opted_out(self, native: NativePost | NativeVote | NativeProposal) -> bool:
-        identities = (native.author, native.handle)
+    def _opted_out(self, native: NativePost | NativeVote | NativeProposal | NativeLike) -> bool:
+        identities = (native.author, None if isinstance(native, NativeLike) else native.handle)
         return any(identity and (native.source, identity) in self.opt_outs for identity in identities)
 
-    def _deletion(self, native: NativeDeletion, received_at: datetime) -> Envelope:
-        gone = self.keys.record(native.source, native.uri)
+    def deletion(self, gone: str, source: str, received_at: datetime) -> Envelope:
+        """The envelope that takes away the record `gone`."""
         return Envelope(
             id=record_id("deletion", gone),
-            source=native.source,
+            source=source,
             epoch=epoch_of(received_at, self.keys.epoch_days),
-            deletion=Deletion(id=gone, source=native.source, received_at=received_at),
+            deletion=Deletion(id=gone, source=source, received_at=received_at),
         )
+
+    def interactions(self, native: NativePost | NativeLike, received_at: datetime) -> Iterator[Interaction]:
+        """What a message, or a like, does to others' messages; nothing when its author opted out."""
+        if self._opted_out(native):
+            return
+        keys, source = self.keys, native.source
+        epoch = epoch_of(received_at, keys.epoch_days)
+        targets: tuple[tuple[Endorsement, str | None], ...]
+        if isinstance(native, NativeLike):
+            targets = ((Endorsement.LIKE, native.of),)
+        else:
+            targets = (
+                (Endorsement.REPLY, native.reply_to),
+                (Endorsement.REPOST, native.repost_of),
+                (Endorsement.QUOTE, native.quote_of),
+            )
+        for kind, target in targets:
+            if target:
+                yield Interaction(
+                    id=keys.record(source, native.uri),
+                    post=keys.record(source, target),
+                    kind=kind,
+                    epoch=epoch,
+                    from_node=keys.node(source, native.author or f"anonymous {native.uri}", epoch),
+                    to_node=keys.node(source, native.towards, epoch) if native.towards else None,
+                    at=received_at,
+                )
+
+    def tokens(self, source: str, author: str) -> list[str]:
+        """Tokens of an author, by native id, in every epoch that is open: what finds all that they wrote in these."""
+        return [self.keys.author(source, author, epoch) for epoch in self.keys.open_epochs()]
 
     def _post(self, native: NativePost, received_at: datetime) -> Envelope:
         keys, source = self.keys, native.source

@@ -28,6 +28,7 @@ class NativePost:
     reply_to: str | None = field(default=None, repr=False)  # uris
     repost_of: str | None = field(default=None, repr=False)
     quote_of: str | None = field(default=None, repr=False)
+    towards: str | None = field(default=None, repr=False)  # author of what is answered, repeated or quoted
     urls: tuple[str, ...] = field(default=(), repr=False)
     hashtags: tuple[str, ...] = ()
     reach: Reach = Reach()
@@ -68,10 +69,30 @@ class NativeProposal:
 
 @dataclass(frozen=True, kw_only=True)
 class NativeDeletion:
-    """The platform says that a message is gone."""
+    """The platform says that a message, or a like, is gone."""
 
     source: str
     uri: str = field(repr=False)
 
 
-Native = NativePost | NativeVote | NativeProposal | NativeDeletion
+@dataclass(frozen=True, kw_only=True)
+class NativeLike:
+    """Somebody likes a message. `towards`: the author of that message."""
+
+    source: str
+    uri: str = field(repr=False)
+    of: str = field(repr=False)
+    created_at: datetime
+    author: str = field(repr=False)
+    towards: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NativeAccountGone:
+    """The platform says that an account is gone or hidden, and with it everything that it wrote."""
+
+    source: str
+    author: str = field(repr=False)
+
+
+Native = NativePost | NativeVote | NativeProposal | NativeDeletion | NativeLike | NativeAccountGone

@@ -10,7 +10,6 @@ linked: not between proposals (another personalisation), not between epochs (ano
 
 import os
 import secrets
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
@@ -70,6 +69,10 @@ class Keyring:
     def handle(self, source: str, handle: str, epoch: int) -> str:
         """Token of a handle as people type it, with or without @; kept beside the author's, so that it can be found."""
         return _keyed(self._key(f"epoch-{epoch}"), b"handle", source, handle.lstrip("@").casefold())
+
+    def node(self, source: str, native_id: str, epoch: int) -> str:
+        """Key of an account among the interactions of one epoch; none of its voices leads to it, nor it to them."""
+        return _keyed(self._key(f"epoch-{epoch}"), b"node", source, native_id)
 
     def voice(self, author: str, proposal: str, epoch: int) -> str:
         """Key of a voice: one person about one proposal in one epoch."""
@@ -145,14 +148,17 @@ class OptOuts:
     def __init__(self, path: Path, keys: Keyring) -> None:
         self.path = path
         self.keys = keys
-        self._hashes = set(self._read())
+        self._hashes: set[str] = set()
+        self._read_bytes = -1
 
     def __contains__(self, identity: tuple[str, str]) -> bool:
         source, native = identity
+        self._refresh()
         return bool(self._hashes) and self.keys.opt_out(source, native) in self._hashes
 
     def add(self, source: str, native: str) -> None:
         """Remember that `native` (a handle or a native id) of `source` opted out; forgets the word itself."""
+        self._refresh()
         hashed = self.keys.opt_out(source, native)
         if hashed in self._hashes:
             return
@@ -162,6 +168,9 @@ class OptOuts:
             file.write(hashed + "\n")
         self._hashes.add(hashed)
 
-    def _read(self) -> Iterator[str]:
-        if self.path.exists():
-            yield from self.path.read_text().split()
+    def _refresh(self) -> None:
+        # A crawler runs for weeks, and `forget` is another process: lines are only ever added.
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if size != self._read_bytes:
+            self._hashes = set(self.path.read_text().split()) if size else set()
+            self._read_bytes = size

@@ -144,13 +144,24 @@ class Proposal(Record):
     source: Slug = "catalogue"
 
 
-class Interaction(Record):
-    """Who repeats, answers or links to whom, under node keys of one epoch; never leaves the secret side."""
+class Endorsement(StrEnum):
+    """What somebody did to another's message, in public."""
 
+    REPLY = "reply"
+    REPOST = "repost"
+    QUOTE = "quote"
+    LIKE = "like"
+
+
+class Interaction(Record):
+    """Who repeats, answers or likes whom, under node keys of one epoch; never leaves the secret side."""
+
+    id: Key  # of the message that does it, or of the like
+    post: Key  # what it is done to
+    kind: Endorsement
     epoch: int
     from_node: Key
-    to_node: Key
-    kind: Kind
+    to_node: Key | None  # where the source does not say whose message it is
     at: Instant
 
 

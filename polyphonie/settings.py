@@ -48,6 +48,10 @@ class SpoolSettings(Section):
     capacity: int = Field(1_000_000, ge=1_000, description="Waiting items beyond which sources must wait.")
 
 
+class CrawlSettings(Section):
+    contact: str = Field("", description="Page or mailto: where the sites that are crawled can reach you; no default.")
+
+
 class NlpSettings(Section):
     stance_model: str = Field("polyphonie/stance-fr", description="Shipped model, a local folder, or a hub name.")
     stance_backend: Literal["onnx", "torch"] = Field("onnx", description="What runs the stance model.")
@@ -80,6 +84,7 @@ class Settings(BaseSettings):
     elasticsearch: ElasticsearchSettings = ElasticsearchSettings()
     privacy: PrivacySettings = PrivacySettings()
     spool: SpoolSettings = SpoolSettings()
+    crawl: CrawlSettings = CrawlSettings()
     nlp: NlpSettings = NlpSettings()
     dashboard: DashboardSettings = DashboardSettings()
     catalogue: Path | None = Field(None, description="YAML of the proposals to follow; default HOME/proposals.yaml.")

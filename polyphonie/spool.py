@@ -16,7 +16,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from polyphonie import journal
 from polyphonie.errors import SpoolFull
+from polyphonie.journal import Entry, Journal
 from polyphonie.records import Envelope
 
 SCHEMA = """
@@ -54,6 +56,7 @@ CREATE TABLE IF NOT EXISTS names (also TEXT PRIMARY KEY, id TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS names_id ON names (id);
 CREATE TABLE IF NOT EXISTS tombstones (id TEXT PRIMARY KEY, at TEXT NOT NULL);
 """
+SOME = 500  # values bound to one statement
 
 # What may differ in a message that comes again without its author having changed anything.
 _VOLATILE = {"received_at": True, "at": True, "reach": True}
@@ -78,6 +81,7 @@ class Arrival:
     refusals: Sequence[Refusal] = ()
     cursor: dict[str, Any] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    entry: Entry | None = None  # what the journal of the sources is told
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,10 @@ class Spool:
         self.capacity = capacity
         self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
         path.chmod(0o600)
-        self._connection.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {SCHEMA}")
+        self._connection.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {SCHEMA} {journal.SCHEMA}")
         # Erased means erased: freed pages are overwritten.
         self._connection.execute("PRAGMA secure_delete=ON")
+        self.journal = Journal(self._connection)
 
     def close(self) -> None:
         self._connection.close()
@@ -133,7 +138,24 @@ class Spool:
                     "cursor = excluded.cursor, counts = excluded.counts, updated_at = excluded.updated_at",
                     (arrival.source, json.dumps(arrival.cursor), json.dumps(arrival.counts), _now()),
                 )
+            if arrival.entry:
+                self.journal.record(arrival.entry)
+            self.journal.erase(envelope.deletion.id for envelope in arrival.envelopes if envelope.deletion)
         return changed
+
+    def knows(self, ids: Iterable[str]) -> set[str]:
+        """Those of these ids, or of the other names of messages, that came and are not gone."""
+        asked = list(dict.fromkeys(ids))
+        found: set[str] = set()
+        for start in range(0, len(asked), SOME):
+            some = asked[start : start + SOME]
+            marks = ",".join("?" * len(some))
+            rows = self._connection.execute(
+                f"SELECT id FROM items WHERE id IN ({marks}) UNION SELECT also FROM names WHERE also IN ({marks})",
+                [*some, *some],
+            )
+            found.update(row[0] for row in rows)
+        return found
 
     def cursor(self, source: str) -> tuple[dict[str, Any], dict[str, int]] | None:
         """Where a source was left, and its counts so far."""
@@ -203,10 +225,12 @@ class Spool:
             sql.executemany("INSERT OR IGNORE INTO tombstones VALUES (?, ?)", [(gone, _now()) for gone in ids])
             sql.executemany("DELETE FROM quarantine WHERE origin = ?", [(gone,) for gone in ids])
             sql.executemany("DELETE FROM names WHERE id = ?", [(gone,) for gone in ids])
+            self.journal.erase(ids)
             return sum(sql.execute("DELETE FROM items WHERE id = ?", (gone,)).rowcount for gone in ids)
 
     def close_epochs(self, before: int) -> int:
-        """Wipe the author tokens of closed epochs; returns of how many items."""
+        """Wipe the author tokens and the interactions of closed epochs; returns of how many items."""
+        self.journal.close_epochs(before)
         return self._connection.execute(
             "UPDATE items SET author = NULL, handle = NULL WHERE epoch < ? AND author IS NOT NULL AND state = 'done'",
             (before,),

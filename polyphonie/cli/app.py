@@ -19,6 +19,7 @@ app = typer.Typer(
 
 def _register() -> None:
     from polyphonie.cli import (
+        crawl,
         dashboard,
         demo,
         enrich,
@@ -34,6 +35,7 @@ def _register() -> None:
 
     app.command("demo")(demo.demo_command)
     app.command("import")(imports.import_files)
+    app.command("crawl")(crawl.crawl_command)
     app.command("enrich")(enrich.enrich_command)
     app.command("measure")(measure.measure_command)
     app.command("search")(search.search_command)

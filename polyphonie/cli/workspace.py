@@ -111,7 +111,7 @@ class Workspace:
     @contextmanager
     def alone(self, work: str) -> Iterator[None]:
         """Hold the lock of `work`; raises Busy when another process has it. A dead process holds nothing."""
-        with (self.settings.home / f"{work}.lock").open("w") as file:
+        with (self.settings.home / f"{work.replace(' ', '-')}.lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

@@ -1,0 +1,197 @@
+"""What one crawl shares between its spiders, and how what they hear reaches the spool: whole, gated, once."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from crawlers.criteria import Criteria
+from crawlers.heard import Heard
+from crawlers.sources import Source
+from polyphonie.errors import SpoolFull
+from polyphonie.intake import Border
+from polyphonie.journal import Entry
+from polyphonie.native import Native, NativeAccountGone, NativeDeletion, NativeLike, NativePost
+from polyphonie.records import Envelope, Interaction
+from polyphonie.spool import Arrival, Refusal, Spool
+
+FULL_PAUSE_S = 2.0  # between two looks at a full spool
+
+
+def _now(native: Native) -> datetime:  # noqa: ARG001 (a simulated clock reads it)
+    return datetime.now(UTC)
+
+
+@dataclass
+class Crawl:
+    """`clock` gives the instant of reception: ours, or in a simulation that of its world."""
+
+    spool: Spool
+    border: Border
+    contact: str
+    follow: bool = False
+    clock: Callable[[Native], datetime] = _now
+    proposals: Callable[[Source], Criteria] = field(
+        default=lambda source: Criteria((), source.keywords, source.hashtags)
+    )
+    report: Callable[[str, Counter[str]], None] = field(default=lambda name, counts: None)  # noqa: ARG005
+
+    def cursor(self, source: Source) -> dict[str, object]:
+        """Where a source was left; empty at first."""
+        found = self.spool.cursor(place(source))
+        return found[0] if found else {}
+
+    def known(self, source: str, uris: list[str]) -> set[str]:
+        """Those of these native uris of a platform whose message is kept."""
+        ids = {self.border.keys.record(source, uri): uri for uri in uris}
+        return {ids[found] for found in self.spool.knows(ids)}
+
+
+def place(source: Source) -> str:
+    """The name under which the spool keeps the cursor of a source."""
+    return f"crawl:{source.name}"
+
+
+async def store(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard) -> Counter[str]:
+    """Put what was heard in the spool; while it is full the source waits, and says so. Returns the outcomes."""
+    arrival, outcomes = admitted(crawl, source, criteria, heard)
+    while True:
+        try:
+            outcomes["new"] = crawl.spool.put(arrival)
+            return outcomes
+        except SpoolFull as full:
+            crawl.spool.journal.note(source.name, source.platform, "waiting", detail=str(full))
+            await asyncio.sleep(FULL_PAUSE_S)
+
+
+def admitted(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard) -> tuple[Arrival, Counter[str]]:
+    """The arrival that `heard` makes, and how many natives ended how: kept, dropped, gone, opted out, refused..."""
+    batch = _Batch(crawl, criteria, heard)
+    for native in heard.natives:
+        batch.take(native)
+    outcomes = Counter({"seen": heard.seen, **heard.counts}) + batch.outcomes
+    refusals = [Refusal(f"{source.name}, {one.place}", source.platform, one.reason) for one in heard.refused]
+    outcomes["refused"] += len(refusals)
+    keys = crawl.border.keys
+    watched = [(watch.ref, keys.record(source.platform, watch.uri)) for watch in heard.watches]
+    entry = Entry(
+        name=source.name,
+        outcomes=outcomes,
+        unknown=heard.unknown,
+        watched=[(ref, found) for ref, found in watched if found in batch.kept or found in batch.known],
+        interactions=batch.interactions,
+        gone=batch.unliked,
+        gap=heard.gap,
+    )
+    envelopes = list(batch.envelopes.values())
+    return Arrival(place(source), envelopes, [*refusals, *batch.refusals], dict(heard.cursor), entry=entry), outcomes
+
+
+class _Batch:
+    """The natives of one batch, in their order: what comes first may be answered, liked or deleted by what follows."""
+
+    def __init__(self, crawl: Crawl, criteria: Criteria, heard: Heard) -> None:
+        self.crawl, self.criteria = crawl, criteria
+        self.outcomes: Counter[str] = Counter()
+        self.envelopes: dict[str, Envelope] = {}
+        self.refusals: list[Refusal] = []
+        self.interactions: list[Interaction] = []
+        self.unliked: list[str] = []
+        self.kept: set[str] = set()
+        asked = [found for native in heard.natives for found in self._asked(native)]
+        self.known = crawl.spool.knows(asked)
+        gone = [self._id(native.source, native.uri) for native in heard.natives if isinstance(native, NativeDeletion)]
+        self.likes = crawl.spool.journal.is_interaction(gone)
+
+    def take(self, native: Native) -> None:
+        match native:
+            case NativeDeletion():
+                self._delete(native)
+            case NativeAccountGone():
+                self._close(native)
+            case NativeLike():
+                self._like(native)
+            case NativePost() if not self._wanted(native):
+                self.outcomes["dropped"] += 1
+            case _:
+                self._keep(native)
+
+    def _keep(self, native: Native) -> None:
+        at = self.crawl.clock(native)
+        try:
+            envelope = self.crawl.border.admit(native, at)
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            place = self._id(native.source, getattr(native, "uri", ""))
+            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            self.refusals.append(Refusal(place, native.source, reason))
+            self.outcomes["refused"] += 1
+            return
+        if envelope is None:
+            self.outcomes["opted out"] += 1
+            return
+        self.envelopes[envelope.id] = envelope
+        self.kept.update(filter(None, (envelope.id, envelope.also)))
+        self.outcomes["kept"] += 1
+        if isinstance(native, NativePost):
+            held = self.crawl.border.interactions(native, at)
+            self.interactions.extend(one for one in held if self._holds(one.post))
+
+    def _like(self, native: NativeLike) -> None:
+        if not self._holds(self._id(native.source, native.of)):
+            self.outcomes["dropped"] += 1
+            return
+        found = list(self.crawl.border.interactions(native, self.crawl.clock(native)))
+        self.interactions.extend(found)
+        self.outcomes["liked" if found else "opted out"] += 1
+
+    def _delete(self, native: NativeDeletion) -> None:
+        gone = self._id(native.source, native.uri)
+        self.interactions = [one for one in self.interactions if gone not in (one.id, one.post)]
+        if self._holds(gone):
+            self._gone(gone, native.source, self.crawl.clock(native))
+        elif gone in self.likes:
+            self.unliked.append(gone)
+            self.outcomes["unliked"] += 1
+        else:
+            self.outcomes["dropped"] += 1
+
+    def _close(self, native: NativeAccountGone) -> None:
+        tokens = set(self.crawl.border.tokens(native.source, native.author))
+        here = [found for found, envelope in self.envelopes.items() if envelope.author in tokens]
+        for gone in dict.fromkeys((*here, *self.crawl.spool.items_of(sorted(tokens)))):
+            self._gone(gone, native.source, self.crawl.clock(native))
+        self.outcomes["accounts gone"] += 1
+
+    def _gone(self, gone: str, source: str, at: datetime) -> None:
+        self.envelopes.pop(gone, None)
+        self.kept.discard(gone)
+        self.known.discard(gone)
+        self.interactions = [one for one in self.interactions if gone not in (one.id, one.post)]
+        deletion = self.crawl.border.deletion(gone, source, at)
+        self.envelopes[deletion.id] = deletion
+        self.outcomes["gone"] += 1
+
+    def _wanted(self, native: NativePost) -> bool:
+        # A message that is kept may be reworded until it matches nothing: the new wording must still replace the old.
+        return self.criteria.accepts(native) or any(self._holds(found) for found in self._asked(native))
+
+    def _holds(self, found: str) -> bool:
+        return found in self.kept or found in self.known
+
+    def _asked(self, native: Native) -> list[str]:
+        uris: tuple[str | None, ...] = ()
+        match native:
+            case NativePost():
+                uris = (native.uri, native.also, native.reply_to, native.repost_of, native.quote_of)
+            case NativeDeletion():
+                uris = (native.uri,)
+            case NativeLike():
+                uris = (native.of,)
+        return [self._id(native.source, uri) for uri in uris if uri]
+
+    def _id(self, source: str, uri: str) -> str:
+        return self.crawl.border.keys.record(source, uri)

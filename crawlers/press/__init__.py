@@ -1,0 +1,1 @@
+"""Press and blogs: RSS and Atom feeds."""

@@ -72,6 +72,8 @@ def admitted(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard) -> 
     batch = _Batch(crawl, criteria, heard)
     for native in heard.natives:
         batch.take(native)
+    for gone in heard.gone:
+        batch.remove(gone, source.platform, datetime.now(UTC))
     outcomes = Counter({"seen": heard.seen, **heard.counts}) + batch.outcomes
     refusals = [Refusal(f"{source.name}, {one.place}", source.platform, one.reason) for one in heard.refused]
     outcomes["refused"] += len(refusals)
@@ -152,7 +154,7 @@ class _Batch:
         gone = self._id(native.source, native.uri)
         self.interactions = [one for one in self.interactions if gone not in (one.id, one.post)]
         if self._holds(gone):
-            self._gone(gone, native.source, self.crawl.clock(native))
+            self.remove(gone, native.source, self.crawl.clock(native))
         elif gone in self.likes:
             self.unliked.append(gone)
             self.outcomes["unliked"] += 1
@@ -163,10 +165,10 @@ class _Batch:
         tokens = set(self.crawl.border.tokens(native.source, native.author))
         here = [found for found, envelope in self.envelopes.items() if envelope.author in tokens]
         for gone in dict.fromkeys((*here, *self.crawl.spool.items_of(sorted(tokens)))):
-            self._gone(gone, native.source, self.crawl.clock(native))
+            self.remove(gone, native.source, self.crawl.clock(native))
         self.outcomes["accounts gone"] += 1
 
-    def _gone(self, gone: str, source: str, at: datetime) -> None:
+    def remove(self, gone: str, source: str, at: datetime) -> None:
         self.envelopes.pop(gone, None)
         self.kept.discard(gone)
         self.known.discard(gone)

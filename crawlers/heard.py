@@ -31,9 +31,9 @@ class Heard:
     """Stored whole or not at all, in one transaction with its cursor.
 
     `cursor` is the whole cursor of the source once this is stored; empty leaves it where it was. `counts` are outcomes
-    by name ("not public"), `gone` the ids (ours, as the
-    journal's `watched` gives them) of what is no longer at the source, `unknown` the fields of payloads that our models do not know, `seen` the number of payloads,
-    `latest` the instant of the newest one at its source: what the lag is measured against.
+    by name ("not public"), `gone` the ids (ours, as the journal's `watched` gives them) of what is no longer at the
+    source, `unknown` the fields of payloads that our models do not know, `seen` the number of payloads, `latest` the
+    instant of the newest one at its source: what the lag is measured against.
     """
 
     natives: Sequence[Native] = ()

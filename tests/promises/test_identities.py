@@ -10,13 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import streamlit as st
 import zstandard
+from streamlit.testing.v1 import AppTest
 
 from index.engine import COLLECTIONS
 from index.opening import open_engine
 from polyphonie.settings import load
 
 POSTS, SEED = 2_500, 11
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
 
 def everything_kept(home: Path) -> dict[str, bytes]:
@@ -76,6 +79,54 @@ def found_in(kept: dict[str, bytes], identities: set[str]) -> dict[str, list[str
         "|".join(re.escape(identity.casefold()) for identity in sorted(identities, key=len, reverse=True))
     )
     return {place: sorted(set(pattern.findall(text)))[:3] for place, text in folded.items() if pattern.search(text)}
+
+
+@pytest.mark.timeout(600)
+def test_what_leaves_the_dashboard_and_the_command_line_holds_none(walked, identities, monkeypatch):
+    home, _ = walked
+    exported = exports(home, monkeypatch) | {
+        f"search {query}": said(home, "search", query, "--size", "200", "--json") for query in ("retraites", "loyers")
+    }
+    assert len([name for name in exported if name.startswith("file")]) >= 4
+    assert sum(map(len, exported.values())) > 10_000
+    assert found_in(exported, identities) == {}
+
+
+def exports(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """Every file that the pages offer, made as a click makes it, and the pages themselves."""
+    for name in [name for name in os.environ if name.startswith("POLYPHONIE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("POLYPHONIE_HOME", str(home))
+    files: list[bytes] = []
+    # AppTest has no click on a download: the button's own function is called, and the button left out.
+    monkeypatch.setattr(st, "download_button", lambda _, data, *__, **___: files.append(data()))
+    shown = {}
+    for page, address in (("overview", {}), ("proposals", {}), ("proposal", {"p": most_spoken_of(home)}),
+                          ("research", {"q": "retraites"}), ("method", {})):  # fmt: skip
+        app = AppTest.from_file(str(APP), default_timeout=120)
+        app.run()
+        if page != "overview":
+            app.switch_page(f"pages_/{page}.py")
+        for name, value in address.items():
+            app.query_params[name] = value
+        app.run()
+        assert not app.exception, app.exception
+        shown[f"page {page}"] = "\n".join(element.proto.body for element in app.get("html")).encode()
+    return shown | {f"file {number}": content for number, content in enumerate(files)}
+
+
+def most_spoken_of(home: Path) -> str:
+    engine = open_engine(load(home))
+    buckets = engine.aggregate("positions", {"p": {"terms": {"field": "proposal", "size": 1}}})["p"]["buckets"]
+    engine.close()
+    return str(buckets[0]["key"])
+
+
+def said(home: Path, *words: str) -> bytes:
+    command = [sys.executable, "-m", "polyphonie.cli.app", *words, "--home", str(home)]
+    ended = subprocess.run(command, capture_output=True, check=False)
+    assert ended.returncode == 0, ended.stderr.decode()
+    return ended.stdout
 
 
 def test_none_waits_in_the_spool_either(tmp_path, identities):

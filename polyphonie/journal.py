@@ -1,18 +1,19 @@
 """The journal of the sources: what each did and when, what is missing, and who endorsed what, beside the spool's items.
 
-It lies in the spool's file, so that what came and what is said of it are written in one transaction. Interactions are
-the secret side: node keys of one epoch, wiped with it.
+It lies in the spool's file, so that what came and what is said of it are written in one transaction.
 """
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from polyphonie import endorsements
+from polyphonie.endorsements import Endorsements
 from polyphonie.records import Interaction
 
-SCHEMA = """
+SCHEMA = f"""
+{endorsements.SCHEMA}
 CREATE TABLE IF NOT EXISTS crawls (
     name TEXT PRIMARY KEY,
     platform TEXT NOT NULL,
@@ -49,16 +50,10 @@ CREATE TABLE IF NOT EXISTS budgets (
     name TEXT NOT NULL, day TEXT NOT NULL, used INTEGER NOT NULL,
     PRIMARY KEY (name, day)
 );
-CREATE TABLE IF NOT EXISTS interactions (
-    id TEXT NOT NULL, kind TEXT NOT NULL, post TEXT NOT NULL, epoch INTEGER NOT NULL,
-    from_node TEXT NOT NULL, to_node TEXT, at TEXT NOT NULL,
-    PRIMARY KEY (id, kind)
-);
-CREATE INDEX IF NOT EXISTS interactions_post ON interactions (post);
-CREATE TABLE IF NOT EXISTS restless (post TEXT PRIMARY KEY);
 """
 
 KEPT_HOURS = timedelta(days=60)  # of outcomes: what a baseline needs
+FAILED = "failed rounds"  # the outcome of a round that ended in an error
 
 
 @dataclass(frozen=True)
@@ -80,24 +75,17 @@ class Entry:
     watched: Sequence[tuple[str, str]] = ()
     interactions: Sequence[Interaction] = ()
     gone: Sequence[str] = ()  # ids whose interactions and watches go with them
+    left: Sequence[str] = ()  # node keys of accounts that are gone: what they did to others' messages goes
     gap: Gap | None = None
 
 
-class Journal:
+class Journal(Endorsements):
     """Reads and writes through the spool's connection; `record` is called inside the spool's transaction."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._sql = connection
 
     def record(self, entry: Entry) -> None:
         """Write an entry. The caller holds the transaction."""
         name = entry.name
-        hour = _hour(datetime.now(UTC))
-        self._sql.executemany(
-            "INSERT INTO outcomes VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (name, hour, outcome) DO UPDATE SET number = number + excluded.number",
-            [(name, hour, outcome, number) for outcome, number in entry.outcomes.items() if number],
-        )
+        self._add(name, entry.outcomes)
         self._sql.executemany(
             "INSERT INTO unknown_fields VALUES (?, ?, ?, ?) "
             "ON CONFLICT (name, field) DO UPDATE SET number = number + excluded.number",
@@ -111,51 +99,29 @@ class Journal:
             gap = entry.gap
             bounds = (gap.since.isoformat(), gap.until.isoformat())
             self._sql.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?)", (name, *bounds, gap.reason, _now()))
-        for interaction in entry.interactions:
-            self._interact(interaction)
+        self.interact(entry.interactions)
         self.erase(entry.gone)
+        self.leave(entry.left)
 
-    def _interact(self, one: Interaction) -> None:
-        row = (one.id, one.kind, one.post, one.epoch, one.from_node, one.to_node, one.at.isoformat())
-        if self._sql.execute("INSERT OR IGNORE INTO interactions VALUES (?, ?, ?, ?, ?, ?, ?)", row).rowcount:
-            self._sql.execute("INSERT OR IGNORE INTO restless VALUES (?)", (one.post,))
+    def _add(self, name: str, outcomes: Mapping[str, int]) -> None:
+        hour = _hour(datetime.now(UTC))
+        self._sql.executemany(
+            "INSERT INTO outcomes VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (name, hour, outcome) DO UPDATE SET number = number + excluded.number",
+            [(name, hour, outcome, number) for outcome, number in outcomes.items() if number],
+        )
 
     def erase(self, ids: Iterable[str]) -> None:
         """Forget what is known of posts or interactions that are gone."""
         for gone in ids:
-            self._sql.execute("INSERT OR IGNORE INTO restless SELECT post FROM interactions WHERE id = ?", (gone,))
-            self._sql.execute("DELETE FROM interactions WHERE id = ? OR post = ?", (gone, gone))
+            self.disengage(gone)
             self._sql.execute("DELETE FROM watched WHERE id = ?", (gone,))
-            self._sql.execute("DELETE FROM restless WHERE post = ?", (gone,))
-
-    def is_interaction(self, ids: Sequence[str]) -> set[str]:
-        """Those of these ids that are interactions."""
-        marks = ",".join("?" * len(ids))
-        return {row[0] for row in self._sql.execute(f"SELECT id FROM interactions WHERE id IN ({marks})", list(ids))}
-
-    def restless(self, limit: int = 500) -> dict[str, dict[str, int]]:
-        """Posts whose interactions changed since `settled`: post -> kind -> how many."""
-        posts = [row[0] for row in self._sql.execute("SELECT post FROM restless LIMIT ?", (limit,))]
-        marks = ",".join("?" * len(posts))
-        counted: dict[str, dict[str, int]] = {post: {} for post in posts}
-        rows = self._sql.execute(
-            f"SELECT post, kind, count(*) FROM interactions WHERE post IN ({marks}) GROUP BY post, kind", posts
-        )
-        for post, kind, number in rows:
-            counted[post][kind] = number
-        return counted
-
-    def settled(self, posts: Iterable[str]) -> None:
-        """Their counts are in the index."""
-        self._sql.executemany("DELETE FROM restless WHERE post = ?", [(post,) for post in posts])
-
-    def close_epochs(self, before: int) -> None:
-        """The edges of closed epochs go; how often a post was repeated stays with the post."""
-        self._sql.execute("DELETE FROM interactions WHERE epoch < ?", (before,))
 
     def note(self, name: str, platform: str, state: str, **known: Any) -> None:
         """What a source does now (`listening`, `resting`, `waiting`, `failing`, `stopped`); other columns by name."""
         columns = {"platform": platform, "state": state, "updated_at": _now(), **known}
+        if state == "resting" or "last_heard" in known:
+            columns["errors"] = 0  # of rounds in a row
         marks = ", ".join("?" * len(columns))
         changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
         self._sql.execute(
@@ -171,10 +137,11 @@ class Journal:
         return {row[0]: dict(zip(columns, row, strict=True)) for row in cursor}
 
     def failed(self, name: str, platform: str, reason: str, due: datetime | None) -> None:
-        """Count an error; the source is tried again at `due`."""
+        """Count an error, in a row and in its hour; the source is tried again at `due`."""
         before = self._sql.execute("SELECT errors FROM crawls WHERE name = ?", (name,)).fetchone()
         errors = (before[0] if before else 0) + 1
         self.note(name, platform, "failing", errors=errors, last_error=reason, due=due)
+        self._add(name, {FAILED: 1})
 
     def outcomes(self, name: str, since: datetime) -> dict[datetime, dict[str, int]]:
         """Outcomes of a source by hour; hours without any are left out."""
@@ -192,6 +159,14 @@ class Journal:
         return dict(
             self._sql.execute("SELECT field, number FROM unknown_fields WHERE name = ? ORDER BY field", (name,))
         )
+
+    def new_fields(self, name: str, since: datetime) -> dict[str, datetime]:
+        """Unknown fields that came for the first time since then, and when."""
+        rows = self._sql.execute(
+            "SELECT field, first_seen FROM unknown_fields WHERE name = ? AND first_seen >= ? ORDER BY field",
+            (name, since.astimezone(UTC).isoformat(timespec="seconds")),
+        )
+        return {field: datetime.fromisoformat(seen) for field, seen in rows}
 
     def gaps(self, name: str | None = None) -> list[tuple[str, Gap]]:
         """Recorded gaps, oldest first: (source, gap)."""
@@ -213,9 +188,9 @@ class Journal:
 
     def asked(self, name: str, refs: Iterable[str]) -> None:
         """These were asked for now, and are still there."""
-        self._sql.executemany(
-            "UPDATE watched SET asked_at = ? WHERE name = ? AND ref = ?", [(_now(), name, ref) for ref in refs]
-        )
+        rows = [(_now(), name, ref) for ref in refs]
+        with self._together():
+            self._sql.executemany("UPDATE watched SET asked_at = ? WHERE name = ? AND ref = ?", rows)
 
     def unwatch(self, before: datetime) -> None:
         """What is older than `before` has lost its text, so nothing needs to be asked any more."""

@@ -13,7 +13,7 @@ def post_document(post: Post, proposals: Iterable[str] = ()) -> Document:
     """Document of `posts`; `proposals` are the ids of those it takes a position about."""
     document = post.model_dump(mode="json")
     document |= document.pop("reach") | {"reach": post.reach.total}
-    return document | {"domains": _domains(post), "proposals": sorted(set(proposals))}
+    return document | _linked(post) | {"proposals": sorted(set(proposals))}
 
 
 def post_from(document: Document) -> Post:
@@ -33,9 +33,7 @@ def position_document(position: Position, post: Post | None, proposal: Proposal 
         return document | {"received_at": document["received_at"] or document["at"]}
     shared = {"text", "title", "kind", "lang", "fold", "topic", "hashtags", "flags", "received_at"}
     shared |= {"reply_to", "repost_of", "quote_of"}
-    return (
-        document | post.model_dump(mode="json", include=shared) | {"domains": _domains(post), "reach": post.reach.total}
-    )
+    return document | post.model_dump(mode="json", include=shared) | _linked(post) | {"reach": post.reach.total}
 
 
 def position_from(document: Document) -> Position:
@@ -76,8 +74,9 @@ def tally_from(document: Document) -> Tally:
     return Tally.model_validate(_kept(Tally, document))
 
 
-def _domains(post: Post) -> list[str]:
-    return sorted({link.domain for link in post.links})
+def _linked(post: Post) -> Document:
+    outlets = sorted({link.outlet for link in post.links if link.outlet})
+    return {"domains": sorted({link.domain for link in post.links}), "outlets": outlets}
 
 
 def _kept(record: type[Record], document: Document) -> dict[str, Any]:

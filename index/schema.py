@@ -17,7 +17,7 @@ from typing import Any
 
 from index.engine import Collection, Document
 
-VERSION = 1  # raised with every change below that an index made before cannot follow
+VERSION = 2  # raised with every change below that an index made before cannot follow
 
 
 class Kind(StrEnum):
@@ -39,7 +39,7 @@ def _fields(**kinds: str) -> dict[str, Kind]:
 FIELDS: Mapping[Collection, Mapping[str, Kind]] = {
     "posts": _fields(
         keyword="id source kind lang reply_to repost_of quote_of fold topic",
-        keywords="domains hashtags flags proposals",
+        keywords="domains outlets hashtags flags proposals",
         text="text title",
         date="created_at received_at at",
         integer="reach replies reposts likes",
@@ -48,7 +48,7 @@ FIELDS: Mapping[Collection, Mapping[str, Kind]] = {
     "positions": _fields(
         keyword="id post proposal stance origin voice source model declared"
         " kind lang fold topic sector reply_to repost_of quote_of",
-        keywords="domains hashtags flags",
+        keywords="domains outlets hashtags flags",
         text="text title",
         date="created_at received_at at",
         float="p_favour p_against p_unclear match",

@@ -14,6 +14,7 @@ from polyphonie.native import (
     NativeProposal,
     NativeVote,
 )
+from polyphonie.outlets import outlet_of
 from polyphonie.pseudonyms import Keyring, OptOuts, epoch_of
 from polyphonie.records import (
     Deletion,
@@ -21,6 +22,7 @@ from polyphonie.records import (
     Envelope,
     Interaction,
     Kind,
+    Link,
     Origin,
     Position,
     Post,
@@ -128,7 +130,7 @@ class Border:
             reply_to=keys.record(source, native.reply_to) if native.reply_to else None,
             repost_of=keys.record(source, native.repost_of) if native.repost_of else None,
             quote_of=keys.record(source, native.quote_of) if native.quote_of else None,
-            links=tuple(dict.fromkeys(found for url in native.urls if (found := link(url, names)))),
+            links=tuple(dict.fromkeys(_links(native.urls, names))),
             hashtags=hashtags(native.hashtags, names),
             reach=native.reach,
             flags=flags,
@@ -232,6 +234,13 @@ class Border:
             at=at,
             source=native.source,
         )
+
+
+def _links(urls: Iterable[str], names: Collection[str]) -> Iterator[Link]:
+    for url in urls:
+        if found := link(url, names):
+            outlet = outlet_of(found.url)
+            yield found.model_copy(update={"outlet": outlet.slug}) if outlet else found
 
 
 def proposal_slug(source: str, native_id: str) -> str:

@@ -60,6 +60,7 @@ class Link(Record):
 
     domain: str
     url: str
+    outlet: Slug | None = None  # of `polyphonie.outlets`, where the address is one's
 
 
 class Reach(Record):

@@ -13,6 +13,7 @@ from index.elastic import ElasticEngine
 from index.embedded import EmbeddedEngine
 from index.engine import COLLECTIONS, Document, Engine, Where
 from index.retention import expire
+from index.schema import VERSION
 from polyphonie.errors import ConfigurationError, EngineUnreachable, QueryError
 
 TEXTS = {
@@ -277,7 +278,7 @@ def test_stats_count_every_collection(engine: Engine) -> None:
     assert set(stats["collections"]) == set(COLLECTIONS)
     assert stats["collections"]["proposals"]["documents"] == 1
     assert stats["collections"]["proposals"]["bytes"] > 0
-    assert (stats["schema"], stats["collections"]["posts"]["documents"]) == (1, 0)
+    assert (stats["schema"], stats["collections"]["posts"]["documents"]) == (VERSION, 0)
     assert [one["id"] for one in engine.search("proposals", Where("façons")).documents] == ["p"]
 
 

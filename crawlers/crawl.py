@@ -57,14 +57,37 @@ def place(source: Source) -> str:
 
 async def store(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard) -> Counter[str]:
     """Put what was heard in the spool; while it is full the source waits, and says so. Returns the outcomes."""
-    arrival, outcomes = admitted(crawl, source, criteria, heard)
     while True:
+        # Admitted anew after each wait: who asked to be forgotten meanwhile is not in it any more.
+        refused = crawl.border.opt_outs.number()
+        arrival, outcomes = admitted(crawl, source, criteria, heard)
         try:
             outcomes["new"] = crawl.spool.put(arrival)
-            return outcomes
         except SpoolFull as full:
             crawl.spool.journal.note(source.name, source.platform, "waiting", detail=str(full))
             await asyncio.sleep(FULL_PAUSE_S)
+            continue
+        if crawl.border.opt_outs.number() != refused:
+            _take_back(crawl, source, criteria, heard, arrival)
+        return outcomes
+
+
+def _take_back(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard, stored: Arrival) -> None:
+    """Delete what was stored of those who opted out between its admission and its storage."""
+    again, _ = admitted(crawl, source, criteria, heard)
+    left = _ids(stored) - _ids(again)
+    now = datetime.now(UTC)
+    deletions = [crawl.border.deletion(gone, source.platform, now) for gone in sorted(left)]
+    undone = _likes(stored) - _likes(again)
+    crawl.spool.put(Arrival("forget", deletions, entry=Entry(name=source.name, gone=sorted(undone))))
+
+
+def _ids(arrival: Arrival) -> set[str]:
+    return {envelope.id for envelope in arrival.envelopes if envelope.deletion is None}
+
+
+def _likes(arrival: Arrival) -> set[str]:
+    return {one.id for one in arrival.entry.interactions} if arrival.entry else set()
 
 
 def admitted(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard) -> tuple[Arrival, Counter[str]]:
@@ -73,7 +96,7 @@ def admitted(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard) -> 
     for native in heard.natives:
         batch.take(native)
     for gone in heard.gone:
-        batch.remove(gone, source.platform, datetime.now(UTC))
+        batch.remove(batch.name(gone), source.platform, datetime.now(UTC))
     outcomes = Counter({"seen": heard.seen, **heard.counts}) + batch.outcomes
     refusals = [Refusal(f"{source.name}, {one.place}", source.platform, one.reason) for one in heard.refused]
     outcomes["refused"] += len(refusals)
@@ -83,9 +106,10 @@ def admitted(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard) -> 
         name=source.name,
         outcomes=outcomes,
         unknown=heard.unknown,
-        watched=[(ref, found) for ref, found in watched if found in batch.kept or found in batch.known],
+        watched=[(ref, batch.name(found)) for ref, found in watched if found in batch.kept or found in batch.known],
         interactions=batch.interactions,
         gone=batch.unliked,
+        left=batch.left,
         gap=heard.gap,
     )
     envelopes = list(batch.envelopes.values())
@@ -102,9 +126,11 @@ class _Batch:
         self.refusals: list[Refusal] = []
         self.interactions: list[Interaction] = []
         self.unliked: list[str] = []
+        self.left: list[str] = []
         self.kept: set[str] = set()
         asked = [found for native in heard.natives for found in self._asked(native)]
         self.known = crawl.spool.knows(asked)
+        self.names = crawl.spool.named([*asked, *heard.gone])
         gone = [self._id(native.source, native.uri) for native in heard.natives if isinstance(native, NativeDeletion)]
         self.likes = crawl.spool.journal.is_interaction(gone)
 
@@ -136,7 +162,10 @@ class _Batch:
             self.outcomes["opted out"] += 1
             return
         self.envelopes[envelope.id] = envelope
-        self.kept.update(filter(None, (envelope.id, envelope.also)))
+        self.kept.add(envelope.id)
+        if envelope.also:
+            self.kept.add(envelope.also)
+            self.names[envelope.also] = envelope.id
         self.outcomes["kept"] += 1
         if isinstance(native, NativePost):
             held = self.crawl.border.interactions(native, at)
@@ -151,7 +180,7 @@ class _Batch:
         self.outcomes["liked" if found else "opted out"] += 1
 
     def _delete(self, native: NativeDeletion) -> None:
-        gone = self._id(native.source, native.uri)
+        gone = self.name(self._id(native.source, native.uri))
         self.interactions = [one for one in self.interactions if gone not in (one.id, one.post)]
         if self._holds(gone):
             self.remove(gone, native.source, self.crawl.clock(native))
@@ -162,7 +191,11 @@ class _Batch:
             self.outcomes["dropped"] += 1
 
     def _close(self, native: NativeAccountGone) -> None:
-        tokens = set(self.crawl.border.tokens(native.source, native.author))
+        border = self.crawl.border
+        nodes = border.nodes(native.source, native.author)
+        self.left.extend(nodes)
+        self.interactions = [one for one in self.interactions if one.from_node not in nodes]
+        tokens = set(border.tokens(native.source, native.author))
         here = [found for found, envelope in self.envelopes.items() if envelope.author in tokens]
         for gone in dict.fromkeys((*here, *self.crawl.spool.items_of(sorted(tokens)))):
             self.remove(gone, native.source, self.crawl.clock(native))
@@ -170,12 +203,17 @@ class _Batch:
 
     def remove(self, gone: str, source: str, at: datetime) -> None:
         self.envelopes.pop(gone, None)
-        self.kept.discard(gone)
-        self.known.discard(gone)
+        for name in (gone, *(also for also, named in self.names.items() if named == gone)):
+            self.kept.discard(name)
+            self.known.discard(name)
         self.interactions = [one for one in self.interactions if gone not in (one.id, one.post)]
         deletion = self.crawl.border.deletion(gone, source, at)
         self.envelopes[deletion.id] = deletion
         self.outcomes["gone"] += 1
+
+    def name(self, found: str) -> str:
+        """The id of a message, from that or from its other name."""
+        return self.names.get(found, found)
 
     def _wanted(self, native: NativePost) -> bool:
         # A message that is kept may be reworded until it matches nothing: the new wording must still replace the old.

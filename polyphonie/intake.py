@@ -110,6 +110,10 @@ class Border:
         """Tokens of an author, by native id, in every epoch that is open: what finds all that they wrote in these."""
         return [self.keys.author(source, author, epoch) for epoch in self.keys.open_epochs()]
 
+    def nodes(self, source: str, author: str) -> set[str]:
+        """Keys of an account among the interactions of every epoch that is open."""
+        return {self.keys.node(source, author, epoch) for epoch in self.keys.open_epochs()}
+
     def _post(self, native: NativePost, received_at: datetime) -> Envelope:
         keys, source = self.keys, native.source
         epoch = epoch_of(received_at, keys.epoch_days)

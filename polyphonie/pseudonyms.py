@@ -156,6 +156,11 @@ class OptOuts:
         self._refresh()
         return bool(self._hashes) and self.keys.opt_out(source, native) in self._hashes
 
+    def number(self) -> int:
+        """How many there are; it only grows."""
+        self._refresh()
+        return len(self._hashes)
+
     def add(self, source: str, native: str) -> None:
         """Remember that `native` (a handle or a native id) of `source` opted out; forgets the word itself."""
         self._refresh()

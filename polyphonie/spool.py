@@ -124,7 +124,9 @@ class Spool:
         """Store an arrival whole or not at all; returns how many items are new or changed. Raises SpoolFull."""
         with self._transaction() as sql:
             waiting = sql.execute("SELECT count(*) FROM items WHERE state IN ('todo', 'doing')").fetchone()[0]
-            if waiting + len(arrival.envelopes) > self.capacity:
+            # What takes away is never made to wait: somebody may have asked to be forgotten.
+            coming = sum(envelope.deletion is None for envelope in arrival.envelopes)
+            if coming and waiting + coming > self.capacity:
                 raise SpoolFull(
                     f"the spool holds {waiting} waiting items and may hold {self.capacity}; "
                     "run `polyphonie enrich`, then the same command again: it resumes where it stopped"
@@ -156,6 +158,17 @@ class Spool:
             )
             found.update(row[0] for row in rows)
         return found
+
+    def named(self, ids: Sequence[str]) -> dict[str, str]:
+        """Those of these ids that are other names of messages: name -> id."""
+        marks = ",".join("?" * len(ids))
+        return dict(self._connection.execute(f"SELECT also, id FROM names WHERE also IN ({marks})", list(ids)))
+
+    def unfinished(self, ids: Sequence[str]) -> set[str]:
+        """Those of these items that wait, are being enriched, or lie in quarantine."""
+        marks = ",".join("?" * len(ids))
+        asked = f"SELECT id FROM items WHERE id IN ({marks}) AND state != 'done'"
+        return {row[0] for row in self._connection.execute(asked, list(ids))}
 
     def cursor(self, source: str) -> tuple[dict[str, Any], dict[str, int]] | None:
         """Where a source was left, and its counts so far."""

@@ -39,6 +39,7 @@ def forget_command(
         for one in sources:
             work.opt_outs.add(one, handle)
         gone = work.spool.items_of(tokens)
+        work.spool.journal.leave(node for one in sources for node in _nodes(work, one, handle))
         # First what makes it certain: should this stop half-way, or an enrichment be reading one of these messages,
         # the next enrichment finds the deletions and does it again.
         work.spool.put(Arrival("forget", [_deletion(work, one) for one in gone]))
@@ -59,6 +60,10 @@ def _tokens(work: Workspace, source: str, handle: str) -> list[str]:
     epochs = work.keys.open_epochs()
     authors = [work.keys.author(source, name, epoch) for name in names for epoch in epochs]
     return authors + [work.keys.handle(source, handle, epoch) for epoch in epochs]
+
+
+def _nodes(work: Workspace, source: str, handle: str) -> set[str]:
+    return work.border.nodes(source, handle) | work.border.nodes(source, handle.lstrip("@"))
 
 
 def _deletion(work: Workspace, gone: str) -> Envelope:
@@ -110,8 +115,9 @@ def tidy(work: Workspace) -> None:
         for start in range(0, len(kept), BATCH):
             some = kept[start : start + BATCH]
             posts = [documents.post_from(found) for found in work.engine.get("posts", some).values()]
-            positions = work.engine.scan("positions", Where(terms={"post": some}))
-            work.archive.append([*posts, *(documents.position_from(found) for found in positions)])
+            positions = map(documents.position_from, work.engine.scan("positions", Where(terms={"post": some})))
+            proposals = map(documents.proposal_from, work.engine.scan("proposals", Where(terms={"post": some})))
+            work.archive.append([*proposals, *posts, *positions])
         work.spool.tidied(untidy)
     work.spool.flush()
     work.engine.purge()

@@ -60,13 +60,14 @@ class Bluesky:
         number = len(self.stage.delivered(NAME))
         if cursor:
             number = min(number, bisect_left(emissions, int(cursor), key=lambda one: microseconds(one.at)))
-        self.stage.asked(NAME)
         while not stream.closed:
-            for emission in self.stage.delivered(NAME, number):
-                number += 1
+            waiting = self.stage.delivered(NAME, number)
+            for emission in waiting:
                 if _is_wanted(emission.payload, wanted):
                     await stream.send_str(json.dumps(emission.payload, ensure_ascii=False))
-            self.stage.told(NAME, number == len(emissions))
+            number += len(waiting)
+            if not waiting:
+                self.stage.told(NAME)
             await asyncio.sleep(LOOK_S)
 
     def _profile(self, did: str) -> dict[str, Any]:

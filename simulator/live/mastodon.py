@@ -10,7 +10,6 @@ from aiohttp import web
 from simulator.live.site import site
 from simulator.live.stage import Stage
 
-DOMAIN = "agora.example"
 PAGE, LONGEST_PAGE = 20, 40
 SOME_STATUSES = 20  # asked for at once by their number; more is an error
 LIMIT, PERIOD = 7_500, timedelta(minutes=5)  # of requests: what a server gives to its own network
@@ -20,10 +19,12 @@ NAME = "mastodon"
 
 class Mastodon:
     """The statuses by number, as they read now: an edit replaces. Boosts and replies are not in the public timeline,
-    and boosts in none (`PublicFeed` and `TagFeed` of Mastodon's source)."""
+    and boosts in none (`PublicFeed` and `TagFeed` of Mastodon's source). Every server of the world knows all statuses,
+    and numbers them alike, which real ones do not."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, domain: str) -> None:
         self.stage = stage
+        self.domain = domain
         self._read = 0
         self._statuses: dict[int, dict[str, Any]] = {}
         self._numbers: list[int] = []
@@ -44,8 +45,8 @@ class Mastodon:
         access = {"live_feeds": OPEN, "hashtag_feeds": OPEN, "trending_link_feeds": OPEN}
         return self._answer(
             {
-                "domain": DOMAIN,
-                "title": "Agora",
+                "domain": self.domain,
+                "title": self.domain.partition(".")[0].capitalize(),
                 "version": "4.5.2",
                 "source_url": "https://github.com/mastodon/mastodon",
                 "description": "Un serveur inventé",
@@ -63,7 +64,7 @@ class Mastodon:
         self._keep_up()
 
         def wanted(status: dict[str, Any]) -> bool:
-            here = status["account"]["acct"].endswith(f"@{DOMAIN}")
+            here = status["account"]["acct"].endswith(f"@{self.domain}")
             answers = status["in_reply_to_id"] and status["in_reply_to_account_id"] != status["account"]["id"]
             return not (status["reblog"] or answers or (local and not here) or (remote and here))
 
@@ -101,9 +102,8 @@ class Mastodon:
         last = bisect_left(numbers, given["max_id"]) if "max_id" in given else len(numbers)
         there = numbers[first:last]
         chosen = there[:limit] if "min_id" in given else there[-limit:]
-        self.stage.asked(NAME)
         if not chosen or chosen[-1] == numbers[-1]:
-            self.stage.told(NAME, self._read == len(self.stage.emissions[NAME]))
+            self.stage.told(self.domain, request.path)
         return self._answer([self._statuses[n] for n in reversed(chosen)], headers=_links(request, chosen))
 
     def _keep_up(self) -> None:

@@ -46,9 +46,8 @@ class Press:
         own = [article for article in self.articles if article.paper == paper]
         if not own:
             return web.Response(status=404)
-        self.stage.asked(NAME)
         body = _rss(paper, [article for article in own if article.at <= now][-SHOWN:])
-        self.stage.told(NAME, now >= self.stage.until)
+        self.stage.told(NAME, paper)
         return unless_known(request, body, "application/rss+xml")
 
 

@@ -11,19 +11,24 @@ from simulator.live.decidim import Decidim
 from simulator.live.mastodon import Mastodon
 from simulator.live.press import Press
 from simulator.live.stage import Stage
+from simulator.world.people import SERVERS
 
 START_S = 30.0
 
 
 class Servers:
-    """While it is open, `addresses` gives host:port of each platform; `papers` the names of the feeds."""
+    """While it is open, `addresses` gives host:port of each: the domains of Mastodon, `bluesky`, `decidim`, `press`.
+
+    domains: servers of Mastodon; papers: names of the feeds.
+    """
 
     def __init__(self, stage: Stage) -> None:
         press = Press(stage)
+        self.domains = SERVERS
         self.papers = press.papers
         self.addresses: dict[str, str] = {}
         self._applications = {
-            "mastodon": Mastodon(stage).application(),
+            **{domain: Mastodon(stage, domain).application() for domain in SERVERS},
             "bluesky": Bluesky(stage).application(),
             "decidim": Decidim(stage).application(),
             "press": press.application(),

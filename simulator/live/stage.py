@@ -1,76 +1,75 @@
 """What the platforms of a world show: everything that they delivered up to a moment, which goes forward."""
 
 import threading
-import time
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 
 from simulator.world import Emission, World
 from simulator.world.people import Author
 
+STOPS = 12
+JUST_BEFORE = timedelta(milliseconds=1)
+
 
 class Stage:
-    """One world and its clock, which stands at the beginning until `play` or `show`. Servers in other threads read it.
+    """One world and its clock, which stands a day before the beginning until `show`, or until everybody listens.
 
-    play_s: seconds in which the sixty days go by, once each of `awaited` (names of servers) was asked something: a
-    stream that nobody listens to yet would be missed.
+    awaited: names of servers. Once each was listened to, the clock goes from stop to stop, and leaves one when
+    everything that was ever asked for has been told up to there: however slow who listens is, they miss nothing.
+    The stops lie just before edits and moderations, so that these are met and not only what they left; the last one
+    is the end of the world.
     """
 
-    def __init__(self, world: World, play_s: float = 0.0, awaited: Sequence[str] = ()) -> None:
+    def __init__(self, world: World, awaited: Iterable[str] = ()) -> None:
         self.world = world
         self.emissions: dict[str, list[Emission]] = defaultdict(list)
         for emission in world.payloads():
             self.emissions[emission.source].append(emission)
         self.since = min(emissions[0].at for emissions in self.emissions.values())
         self.until = world.until
-        self._play_s, self._awaited = play_s, set(awaited)
-        self._shown = self.since - timedelta(days=1)
-        self._began: float | None = None
+        self.now = self.since - timedelta(days=1)
+        self._awaited = set(awaited)
+        self._stops = self._chosen() if self._awaited else []
+        self._told: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
-        self._told_all: dict[str, int] = defaultdict(int)
 
     @property
-    def now(self) -> datetime:
-        """The instant that it is in the world."""
-        if self._began is None:
-            return self._shown
-        played = min(1.0, (time.monotonic() - self._began) / max(self._play_s, 1e-9))
-        return self._shown + (self.until - self._shown) * played
+    def people(self) -> Sequence[Author]:
+        return self.world.truth().script.people.authors
+
+    @property
+    def heard_out(self) -> bool:
+        """Whether the world is over, and all of it was told, then asked for once more: what was told is stored."""
+        with self._lock:
+            return self.now >= self.until and bool(self._told) and min(self._told.values()) > 1
 
     def show(self, moment: datetime) -> None:
         """Put the clock to `moment`, where it stands."""
-        self._shown, self._began = moment, None
-
-    def play(self) -> None:
-        """Let the clock go to the end from where it stands."""
-        self._began = time.monotonic()
+        self.now, self._stops = moment, []
 
     def delivered(self, source: str, after: int = 0) -> list[Emission]:
         """What a platform delivered until now, without the first `after`."""
         emissions = self.emissions[source]
         return emissions[after : bisect_right(emissions, self.now, key=attrgetter("at"))]
 
-    def asked(self, server: str) -> None:
-        """A server was asked for what it shows."""
+    def told(self, server: str, timeline: str = "") -> None:
+        """A server has just told, to its end, what it has now."""
         with self._lock:
-            if self._began is None and self._awaited:
-                self._awaited.discard(server)
-                if not self._awaited:
-                    self.play()
+            self._told[server, timeline] += 1
+            self._awaited.discard(server)
+            if self._stops and not self._awaited and min(self._told.values()) > 0:
+                self.now = self._stops.pop(0)
+                self._told = Counter(dict.fromkeys(self._told, 0))
 
-    def told(self, server: str, everything: bool) -> None:
-        """A server answered with what it shows; `everything`: that was all that this world will ever say."""
-        if everything:
-            with self._lock:
-                self._told_all[server] += 1
-
-    def times_told_all(self, server: str) -> int:
-        """How often a server showed the whole world to whom asked."""
-        return self._told_all[server]
-
-    @property
-    def people(self) -> Sequence[Author]:
-        return self.world.truth().script.people.authors
+    def _chosen(self) -> list[datetime]:
+        changes = sorted(
+            emission.at - JUST_BEFORE
+            for source in ("mastodon", "decidim")
+            for emission in self.emissions[source]
+            if emission.payload.get("edited_at") or emission.payload.get("upstream_status")
+        )
+        apart = max(1, len(changes) // STOPS)
+        return [*changes[apart // 2 :: apart], self.until]

@@ -1,7 +1,7 @@
 """Mastodon: one public status becomes native records, unless its author asked not to be indexed."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from crawlers.mastodon.payload import Status
@@ -11,36 +11,44 @@ from polyphonie.records import Kind, Reach
 
 SOURCE = "mastodon"
 _REFUSAL = re.compile(r"#\s?no(?:bot|index|search|archive)s?\b", re.IGNORECASE)
+_NOBODY: Mapping[str, str] = {}
 
 
-def skip_reason(status: Status) -> str:
-    """Why nothing is made of a status, in a few words fit for a count; empty when it is kept."""
+def skip_reason(status: Status, *, opt_in: bool = False) -> str:
+    """Why nothing is made of a status, in a few words fit for a count; empty when it is kept.
+
+    opt_in: the server asks its accounts whether they may be indexed (4.3 and later), so silence is a no.
+    """
     if status.visibility != "public":
         return "not public"
-    if status.account.noindex or status.account.indexable is False:
+    account = status.account
+    if account.noindex or account.indexable is False or (opt_in and account.indexable is None):
         return "author asks not to be indexed"
-    if _REFUSAL.search(plain_text(status.account.note)):
+    if _REFUSAL.search(plain_text(account.note)):
         return "author's page refuses robots"
-    return skip_reason(status.reblog) if status.reblog else ""
+    return skip_reason(status.reblog, opt_in=opt_in) if status.reblog else ""
 
 
-def parse(status: Status, server: str = "") -> Iterator[Native]:
+def parse(
+    status: Status, server: str = "", *, opt_in: bool = False, authors: Mapping[str, str] = _NOBODY
+) -> Iterator[Native]:
     """The post, or the repost preceded by what it repeats; nothing where `skip_reason` gives one.
 
-    server: host that was asked; it numbers the statuses that are replied to. An edit comes with the same uri, so it
-    replaces the post.
+    server: host that was asked; it numbers the statuses that are replied to, and their authors, of whom `authors`
+    tells the names that are known. An edit comes with the same uri, so it replaces the post.
     """
-    if skip_reason(status):
+    if skip_reason(status, opt_in=opt_in):
         return
     if status.reblog:
-        yield from parse(status.reblog, server)
-        yield _native(status, Kind.REPOST, server)
+        yield from parse(status.reblog, server, opt_in=opt_in, authors=authors)
+        yield _native(status, Kind.REPOST, server, authors)
     else:
         quoted = status.quote is not None and status.quote.quoted_status is not None
-        yield _native(status, Kind.REPLY if status.in_reply_to_id else Kind.QUOTE if quoted else Kind.POST, server)
+        kind = Kind.REPLY if status.in_reply_to_id else Kind.QUOTE if quoted else Kind.POST
+        yield _native(status, kind, server, authors)
 
 
-def _native(status: Status, kind: Kind, server: str) -> NativePost:
+def _native(status: Status, kind: Kind, server: str, authors: Mapping[str, str]) -> NativePost:
     quoted = status.quote.quoted_status if status.quote else None
     links = (*addresses(status.content), *((status.card.url,) if status.card and status.card.url else ()))
     handle = _handle(status)
@@ -51,18 +59,33 @@ def _native(status: Status, kind: Kind, server: str) -> NativePost:
         title=plain_text(status.spoiler_text),
         text="" if status.reblog else plain_text(status.content),
         created_at=status.created_at,
-        author=status.account.uri or status.account.url,
+        author=status.account.name,
         handle=handle,
         names=tuple(dict.fromkeys(f"@{name}" for name in _mentioned(status))),
         also=_numbered(status, status.id, server),
         reply_to=_replied(status, server) if kind is Kind.REPLY else None,
         repost_of=status.reblog.uri if status.reblog else None,
         quote_of=quoted.uri if quoted else None,
+        towards=_towards(status, kind, authors),
         urls=tuple(dict.fromkeys(links)),
         hashtags=tuple(tag.name for tag in status.tags),
         reach=Reach(replies=status.replies_count, reposts=status.reblogs_count, likes=status.favourites_count),
         flags=("bot",) if status.account.bot else (),
     )
+
+
+def _towards(status: Status, kind: Kind, authors: Mapping[str, str]) -> str | None:
+    quoted = status.quote.quoted_status if status.quote else None
+    if kind is Kind.REPOST and status.reblog:
+        return status.reblog.account.name or None
+    if kind is Kind.QUOTE and quoted and quoted.account:
+        return quoted.account.name or None
+    # One field for two people: a reply that quotes somebody as well names neither.
+    if kind is not Kind.REPLY or quoted:
+        return None
+    # Only the server's own number of the author is given, and a mention gives a page, which is no name.
+    answered = status.in_reply_to_account_id or ""
+    return status.account.name if answered == status.account.id else authors.get(answered)
 
 
 def _handle(status: Status) -> str:

@@ -1,10 +1,19 @@
-"""A status as Mastodon's API gives it (and servers that speak like it), reduced to what is needed."""
+"""A status as Mastodon's API gives it (and servers that speak like it), and what a server says of itself."""
 
+import re
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field, field_validator
 
 from crawlers.payloads import Payload
+
+# Every field of a status that Mastodon documents or sends (recorded from 4.6), read or not: another one is news.
+KNOWN_FIELDS = frozenset(
+    "account application bookmarked card content created_at edited_at emojis favourited favourites_count filtered id "
+    "in_reply_to_account_id in_reply_to_id language media_attachments mentions muted pinned poll quote quote_approval "
+    "quotes_count reblog reblogged reblogs_count replies_count sensitive spoiler_text tagged_collections tags text uri "
+    "url visibility".split()
+)
 
 
 class Account(Payload):
@@ -16,6 +25,11 @@ class Account(Payload):
     indexable: bool | None = None  # since 4.2; false means "do not put me in a search engine"
     noindex: bool | None = None
     note: str = ""
+
+    @property
+    def name(self) -> str:
+        """What names the account for ever, on every server."""
+        return self.uri or self.url
 
 
 class Mention(Payload):
@@ -33,6 +47,7 @@ class Card(Payload):
 
 class Quoted(Payload):
     uri: str
+    account: Account | None = None
 
 
 class Quote(Payload):
@@ -47,6 +62,7 @@ class Status(Payload):
     uri: str  # the same on every server
     url: str | None = None
     created_at: AwareDatetime
+    edited_at: AwareDatetime | None = None  # since 3.5
     visibility: Literal["public", "unlisted", "private", "direct"]
     content: str
     spoiler_text: str = ""
@@ -67,3 +83,31 @@ class Status(Payload):
     def _only_documented(cls, quote: Any) -> Any:
         # Forks (Glitch, Fedibird) had a `quote` before Mastodon: the status itself.
         return {"quoted_status": quote} if isinstance(quote, dict) and "uri" in quote else quote
+
+
+class Feeds(Payload):
+    """To whom timelines are shown: `public`, `authenticated` or `disabled`."""
+
+    local: str = "public"
+    remote: str = "public"
+
+
+class TimelinesAccess(Payload):
+    live_feeds: Feeds = Feeds()
+    hashtag_feeds: Feeds = Feeds()
+
+
+class Configuration(Payload):
+    timelines_access: TimelinesAccess = TimelinesAccess()  # since 4.5; an older server answers 401 where it is closed
+
+
+class Instance(Payload):
+    """`/api/v2/instance`, since 4.0."""
+
+    version: str
+    configuration: Configuration = Configuration()
+
+    def speaks(self, major: int, minor: int) -> bool:
+        """Whether it is of this version or a later one; so is a version that cannot be read, as later ones ask more."""
+        found = re.match(r"(\d+)\.(\d+)", self.version)
+        return found is None or (int(found[1]), int(found[2])) >= (major, minor)

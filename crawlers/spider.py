@@ -97,10 +97,9 @@ class SourceSpider(scrapy.Spider):
     async def ask(self, request: Request) -> Response:
         """The answer to a request, as `get`."""
         try:
-            # The spider reads statuses itself: a 304 or a 410 is an answer.
-            return await self.crawler.engine.download_async(
-                request.replace(meta={"handle_httpstatus_all": True, **request.meta})
-            )
+            # The spider reads statuses itself: a 304 or a 410 is an answer. A redirect is followed, politely, unless the
+            # request's meta says `dont_redirect`.
+            return await self.crawler.engine.download_async(request)
         except PolyphonieError:
             raise
         except Exception as error:

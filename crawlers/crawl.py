@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
@@ -25,15 +25,23 @@ def _now(native: Native) -> datetime:  # noqa: ARG001 (a simulated clock reads i
     return datetime.now(UTC)
 
 
+def simulated(native: Native) -> Native:
+    """The same, said to be of a simulated platform."""
+    marked = replace(native, source=f"simulated-{native.source}")
+    return replace(marked, flags=(*marked.flags, "simulated")) if isinstance(marked, NativePost) else marked
+
+
 @dataclass
 class Crawl:
-    """`clock` gives the instant of reception: ours, or in a simulation that of its world."""
+    """`clock` gives the instant of reception: ours, or in a simulation that of its world. `simulated`: what is heard is
+    nobody's, and every record says so."""
 
     spool: Spool
     border: Border
     contact: str
     follow: bool = False
     clock: Callable[[Native], datetime] = _now
+    simulated: bool = False
     proposals: Callable[[Source], Criteria] = field(
         default=lambda source: Criteria((), source.keywords, source.hashtags)
     )
@@ -46,8 +54,12 @@ class Crawl:
 
     def known(self, source: str, uris: list[str]) -> set[str]:
         """Those of these native uris of a platform whose message is kept."""
-        ids = {self.border.keys.record(source, uri): uri for uri in uris}
+        ids = {self.border.keys.record(self.platform(source), uri): uri for uri in uris}
         return {ids[found] for found in self.spool.knows(ids)}
+
+    def platform(self, name: str) -> str:
+        """What records call a platform."""
+        return f"simulated-{name}" if self.simulated else name
 
 
 def place(source: Source) -> str:
@@ -77,7 +89,7 @@ def _take_back(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard, s
     again, _ = admitted(crawl, source, criteria, heard)
     left = _ids(stored) - _ids(again)
     now = datetime.now(UTC)
-    deletions = [crawl.border.deletion(gone, source.platform, now) for gone in sorted(left)]
+    deletions = [crawl.border.deletion(gone, crawl.platform(source.platform), now) for gone in sorted(left)]
     undone = _likes(stored) - _likes(again)
     crawl.spool.put(Arrival("forget", deletions, entry=Entry(name=source.name, gone=sorted(undone))))
 
@@ -92,16 +104,19 @@ def _likes(arrival: Arrival) -> set[str]:
 
 def admitted(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard) -> tuple[Arrival, Counter[str]]:
     """The arrival that `heard` makes, and how many natives ended how: kept, dropped, gone, opted out, refused..."""
+    if crawl.simulated:
+        heard = replace(heard, natives=[simulated(native) for native in heard.natives])
+    platform = crawl.platform(source.platform)
     batch = _Batch(crawl, criteria, heard)
     for native in heard.natives:
         batch.take(native)
     for gone in heard.gone:
-        batch.remove(batch.name(gone), source.platform, datetime.now(UTC))
+        batch.remove(batch.name(gone), platform, datetime.now(UTC))
     outcomes = Counter({"seen": heard.seen, **heard.counts}) + batch.outcomes
-    refusals = [Refusal(f"{source.name}, {one.place}", source.platform, one.reason) for one in heard.refused]
+    refusals = [Refusal(f"{source.name}, {one.place}", platform, one.reason) for one in heard.refused]
     outcomes["refused"] += len(refusals)
     keys = crawl.border.keys
-    watched = [(watch.ref, keys.record(source.platform, watch.uri)) for watch in heard.watches]
+    watched = [(watch.ref, keys.record(platform, watch.uri)) for watch in heard.watches]
     entry = Entry(
         name=source.name,
         outcomes=outcomes,

@@ -5,10 +5,13 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from operator import attrgetter
 
 from simulator.world import Emission, World
+from simulator.world.clock import instant
 from simulator.world.people import Author
+from simulator.world.truth import uri
 
 STOPS = 12
 JUST_BEFORE = timedelta(milliseconds=1)
@@ -35,6 +38,12 @@ class Stage:
         self._stops = self._chosen() if self._awaited else []
         self._told: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
+
+    @cached_property
+    def instants(self) -> dict[str, datetime]:
+        """When each message was delivered, by what names it on its platform."""
+        script = self.world.truth().script
+        return {uri(script, message): instant(message.at) for message in script.messages}
 
     @property
     def people(self) -> Sequence[Author]:

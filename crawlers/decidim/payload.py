@@ -1,15 +1,16 @@
-"""What a row of Decidim's open data says: a proposal or a comment. Names of people only serve to be wiped."""
+"""What a Decidim says of a proposal or a comment, and how its open data says it. Names only serve to be wiped."""
 
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from crawlers.moments import instant
 from crawlers.payloads import Payload
 from polyphonie.errors import PayloadError
 
-# Decidim writes French, English, Catalan... in one column each; the first that is filled is taken, French before all.
+# Decidim writes French, English, Catalan... one text each; the first that is filled is taken, French before all.
 _LANGUAGES = ("fr",)
 # The exporter puts an apostrophe before these, so that no spreadsheet runs them as a formula.
 _GUARDED = re.compile(r"^'(?=[=+\-@])")
@@ -20,34 +21,33 @@ _PAGE_COLUMNS = ("author/url", "user_group/url")
 _PROFILE_PAGE = re.compile(r"/profiles/([^/?#\s,;\"\]]+)")
 
 
-class Proposal(Payload):
-    """A proposal. `gone`: withdrawn by its authors or hidden. A rejected one is still public, and still debated."""
+class Signed(Payload):
+    """What both are: numbered on their platform, written by somebody."""
 
     id: str
     site: str  # host of the platform: ids are counted on each anew
     author: str | None
     names: tuple[str, ...]
-    title: str
-    body: str
-    section: str
     created_at: datetime
     gone: bool
 
 
-class Comment(Payload):
+class Proposal(Signed):
+    """A proposal. `gone`: withdrawn by its authors or hidden. A rejected one is still public, and still debated."""
+
+    title: str
+    body: str
+    section: str
+
+
+class Comment(Signed):
     """A comment. `proposal`: number of the one it stands under, if it is a proposal; `parent`: of a comment."""
 
-    id: str
-    site: str
-    author: str | None
-    names: tuple[str, ...]
     body: str
-    created_at: datetime
     alignment: int
     depth: int
     proposal: str | None
     parent: str | None
-    gone: bool
 
 
 def is_proposals(columns: list[str]) -> bool:
@@ -65,18 +65,52 @@ def read(row: Mapping[str, str]) -> Proposal | Comment:
     return _comment(row) if "commentable_type" in row else _proposal(row)
 
 
-def _proposal(row: Mapping[str, str]) -> Proposal:
-    state = row.get("state", "").strip().casefold()
-    title = _translated(row, "title")
-    gone = state in {"withdrawn", "hidden"} or row.get("withdrawn", "").casefold() == "true"
+def is_gone(state: str, *, withdrawn: bool) -> bool:
+    """Is a proposal in this state no longer to be seen?"""
+    return withdrawn or state.strip().casefold() in {"withdrawn", "hidden"}
+
+
+def titled(title: str, *, gone: bool) -> str:
+    """The title of a proposal. Raises PayloadError where one is missing."""
     if not title and not gone:
         raise PayloadError("a proposal without a title")
+    return title
+
+
+def worded(body: str) -> str:
+    """The text of a comment. Raises PayloadError where there is none."""
+    if not body:
+        raise PayloadError("a comment without a text")
+    return body
+
+
+def aligned(alignment: object) -> int:
+    """The button that was pressed beside a comment; none is neutral. Raises PayloadError."""
+    found = str(alignment) if alignment not in (None, "") else "0"
+    if found not in {"-1", "0", "1"}:
+        raise PayloadError("alignment: neither -1, 0 nor 1")
+    return int(found)
+
+
+def number(text: str, name: str) -> str:
+    """`text`, which must be a number. Raises PayloadError, which says what it is of."""
+    if not text.strip().isdecimal():
+        raise PayloadError(f"{name}: not a number")
+    return text.strip()
+
+
+def preferred(texts: Mapping[str, str]) -> str:
+    """The text of the language that we read best, among those that are filled; empty when none is."""
+    filled = {language: text for language, text in texts.items() if text.strip()}
+    chosen = next((language for language in (*_LANGUAGES, *filled) if language in filled), None)
+    return filled[chosen] if chosen else ""
+
+
+def _proposal(row: Mapping[str, str]) -> Proposal:
+    gone = is_gone(row.get("state", ""), withdrawn=row.get("withdrawn", "").casefold() == "true")
     return Proposal(
-        id=_number(row, "id"),
-        site=_site(row, "url"),
-        author=_first_author(row),
-        names=_names(row),
-        title=title,
+        **_signature(row, "url"),
+        title=titled(_translated(row, "title"), gone=gone),
         body=_translated(row, "body"),
         section=_translated(row, "category/name") or _translated(row, "scope/name"),
         created_at=instant(row.get("published_at") or row.get("created_at", "")),
@@ -85,47 +119,31 @@ def _proposal(row: Mapping[str, str]) -> Proposal:
 
 
 def _comment(row: Mapping[str, str]) -> Comment:
-    body = _text(row.get("body", ""))
-    if not body:
-        raise PayloadError("a comment without a text")
+    body = worded(_text(row.get("body", "")))
     on_proposal = row["commentable_type"] == "Decidim::Proposals::Proposal"
     on_comment = row["commentable_type"] == "Decidim::Comments::Comment"
     page = _PROPOSAL_PAGE.search(urlsplit(row.get("root_commentable_url", "")).path)
-    alignment = row.get("alignment") or "0"
-    if alignment not in {"-1", "0", "1"}:
-        raise PayloadError("alignment: neither -1, 0 nor 1")
     return Comment(
-        id=_number(row, "id"),
-        site=_site(row, "root_commentable_url"),
-        author=_first_author(row),
-        names=_names(row),
+        **_signature(row, "root_commentable_url"),
         body=body,
         created_at=instant(row.get("created_at", "")),
-        alignment=int(alignment),
-        depth=int(_number(row, "depth")),
-        proposal=_number(row, "commentable_id") if on_proposal else page[1] if page else None,
-        parent=_number(row, "commentable_id") if on_comment else None,
+        alignment=aligned(row.get("alignment")),
+        depth=int(number(row.get("depth", ""), "depth")),
+        proposal=number(row.get("commentable_id", ""), "commentable_id") if on_proposal else page[1] if page else None,
+        parent=number(row.get("commentable_id", ""), "commentable_id") if on_comment else None,
         gone=row.get("upstream_status", "") in {"hidden", "rejected"},
     )
 
 
-def _number(row: Mapping[str, str], column: str) -> str:
-    number = row.get(column, "").strip()
-    if not number.isdecimal():
-        raise PayloadError(f"{column}: not a number")
-    return number
-
-
-def _site(row: Mapping[str, str], column: str) -> str:
-    site = urlsplit(row.get(column, "")).hostname
+def _signature(row: Mapping[str, str], address: str) -> dict[str, Any]:
+    """Number, platform and authors; `address`: the column that holds one of the platform's."""
+    found = number(row.get("id", ""), "id")
+    site = urlsplit(row.get(address, "")).hostname
     if not site:
-        raise PayloadError(f"{column}: not an address")
-    return site
-
-
-def _first_author(row: Mapping[str, str]) -> str | None:
+        raise PayloadError(f"{address}: not an address")
     # Several authors sign a proposal as one voice, and the first carries it.
-    return row.get("author/id", "").strip("[] ").split(",")[0].strip() or None
+    author = row.get("author/id", "").strip("[] ").split(",")[0].strip() or None
+    return {"id": found, "site": site, "author": author, "names": _names(row)}
 
 
 def _names(row: Mapping[str, str]) -> tuple[str, ...]:
@@ -138,10 +156,8 @@ def _names(row: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _translated(row: Mapping[str, str], column: str) -> str:
-    filled = {name: text for name, text in row.items() if name.startswith(f"{column}/") and text.strip()}
-    preferred = (f"{column}/{language}" for language in _LANGUAGES)
-    chosen = next((name for name in (*preferred, *filled) if name in filled), None)
-    return _text(filled[chosen]) if chosen else ""
+    prefix = f"{column}/"
+    return _text(preferred({name.removeprefix(prefix): row[name] for name in row if name.startswith(prefix)}))
 
 
 def _text(cell: str) -> str:

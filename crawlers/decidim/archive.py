@@ -1,0 +1,46 @@
+"""The open-data zip of a Decidim: held in a file without a name, read by the readers of `polyphonie import`."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from crawlers.files import Reader, detect, read
+from crawlers.heard import Heard, Refused
+from polyphonie.errors import InputError
+
+LARGEST_BYTES = 200 * 1024 * 1024
+BATCH = 400  # rows
+
+
+@contextmanager
+def held(content: bytes) -> Iterator[Reader]:
+    """A zip as the readers of files want it. Raises InputError, which names no file.
+
+    The file has no name, so that whatever ends this process leaves nothing of the names of people behind.
+    """
+    with TemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        path = Path(f"/dev/fd/{file.fileno()}")
+        try:
+            reader = detect(path)
+            if reader.format != "decidim":
+                raise InputError("the open data is no zip of a Decidim")
+            yield reader
+        except InputError as error:
+            raise InputError(str(error).removeprefix(f"{path}: ")) from error
+
+
+def batches(reader: Reader, cursor: Mapping[str, Any]) -> Iterator[Heard]:
+    """The rows after `cursor`, each batch with the cursor that goes on after it."""
+    rows = read(reader, dict(cursor))
+    while some := list(islice(rows, BATCH)):
+        yield Heard(
+            natives=[native for row in some for native in row.natives],
+            refused=[Refused(f"row {row.number}", row.reason) for row in some if row.outcome == "quarantined"],
+            cursor={"zip": some[-1].cursor},
+            seen=len(some),
+        )

@@ -93,7 +93,7 @@ def _listed(path: Path) -> Mapping[str, dict[str, Any]]:
     content = read_yaml(path) if path.exists() else {}
     for key in content:
         if key not in TOP_KEYS:
-            raise ConfigurationError(f"{path}: unknown key {key!r}{_nearest(key, TOP_KEYS)}")
+            raise ConfigurationError(f"{path}: unknown key {key!r}{_nearest(str(key), TOP_KEYS)}")
     sources = content.get("sources") or {}
     if not isinstance(sources, dict) or any(not isinstance(keys, dict) for keys in sources.values()):
         raise ConfigurationError(f"{path}: `sources:` must hold a name for each source, and its keys under the name")

@@ -97,8 +97,8 @@ class SourceSpider(scrapy.Spider):
     async def ask(self, request: Request) -> Response:
         """The answer to a request, as `get`."""
         try:
-            # The spider reads statuses itself: a 304 or a 410 is an answer. A redirect is followed, politely, unless the
-            # request's meta says `dont_redirect`.
+            # The spider reads statuses itself: a 304 or a 410 is an answer. A redirect is followed, politely, unless
+            # the request's meta says `dont_redirect`.
             return await self.crawler.engine.download_async(request)
         except PolyphonieError:
             raise

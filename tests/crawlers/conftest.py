@@ -1,6 +1,6 @@
-"""Servers of tests are on this machine and want no rest: crawls that tests start are polite at a hundred times the speed.
+"""Servers of tests are on this machine and want no rest: crawls that tests start wait a hundred times less.
 
-Robots, reservations, turns and patience stay as they are; `test_politeness.py` asks for real rests through Crawl-delay.
+Robots, reservations, turns and patience stay as they are; the tests of politeness ask for longer rests by Crawl-delay.
 """
 
 import os

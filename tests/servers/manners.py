@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Server(ThreadingHTTPServer):
     def gaps(self, *paths: str) -> list[float]:
         """Seconds between the end of an answer and the next request, of all visits or of those of some paths."""
         visits = [visit for visit in self.visits if not paths or visit.path in paths]
-        return [after.began - before.ended for before, after in zip(visits, visits[1:], strict=False)]
+        return [after.began - before.ended for before, after in pairwise(visits)]
 
     def connected(self, change: int) -> None:
         with self._lock:

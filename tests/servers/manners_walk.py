@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from scrapy.settings import Settings
+
 import crawlers.run
 from crawlers.crawl import Crawl
 from crawlers.heard import Heard
@@ -46,13 +48,21 @@ class Walk(SourceSpider):
             raise refusal
 
 
+def _without_spiders(settings: Settings) -> Settings:
+    settings.set("SPIDER_MODULES", [], priority="cmdline")
+    return settings
+
+
 def main() -> None:
     asked = json.load(sys.stdin)
     home = Path(asked["home"])
     keys = Keyring(home / "keys")
     spool = Spool(home / "spool.sqlite")
     crawl = Crawl(spool, Border(keys, OptOuts(home / "opt-outs", keys)), contact="https://example.org/contact")
+    # Only this spider: the others need not be read.
     crawlers.run.platforms = lambda: {"walk": Walk}
+    settings = crawlers.run.settings
+    crawlers.run.settings = lambda contact: _without_spiders(settings(contact))
     spiders: dict[str, Walk] = {}
     init = Walk.__init__
 

@@ -24,7 +24,7 @@ from index.aggregations import Dialect, check, shape
 from index.elastic_queries import ORDER, index_body, to_aggregations, to_query
 from index.engine import COLLECTIONS, EVERYTHING, Collection, Document, Hits, Where, Written
 from index.query import MAX_PAGED, compile_where
-from index.schema import FIELDS, VERSION, order_of, refusal
+from index.schema import FIELDS, VERSION, VERSIONS, order_of, refusal
 from polyphonie.errors import ConfigurationError, EngineUnreachable, QueryError
 
 CHUNK = 1_000  # documents of one request
@@ -176,7 +176,7 @@ class ElasticEngine:
             old = self._indices(alias)
             # The new one takes the alias as the old one goes, in one step: a reader always finds an index.
             rounds = [int(name.rpartition("-r")[2]) for name in old if re.search(r"-r\d+$", name)]
-            fresh = f"{alias}-v{VERSION}-r{max(rounds, default=1) + 1}"
+            fresh = f"{alias}-v{VERSIONS[collection]}-r{max(rounds, default=1) + 1}"
             self._client.indices.create(index=fresh, **index_body(collection))
             swap: list[dict[str, Any]] = [{"remove_index": {"index": name}} for name in old]
             self._client.indices.update_aliases(actions=[*swap, {"add": {"index": fresh, "alias": alias}}])
@@ -244,10 +244,10 @@ class ElasticEngine:
         if not indices:
             # Two processes may come here together: the second one finds it made.
             self._client.options(ignore_status=400).indices.create(
-                index=f"{alias}-v{VERSION}", **index_body(collection), aliases={alias: {}}
+                index=f"{alias}-v{VERSIONS[collection]}", **index_body(collection), aliases={alias: {}}
             )
             indices = self._indices(alias)
-        if not all(re.match(rf"{re.escape(alias)}-v{VERSION}(-r\d+)?$", name) for name in indices):
+        if not all(re.match(rf"{re.escape(alias)}-v{VERSIONS[collection]}(-r\d+)?$", name) for name in indices):
             raise ConfigurationError(
                 f"{alias} was made for another version of the schema ({', '.join(indices)});"
                 " run `polyphonie index rebuild`"

@@ -7,7 +7,7 @@ from typing import Any
 from index.aggregations import Aggregations, filter_node, parts, sort_of
 from index.engine import Collection
 from index.query import And, Node, Not, OneOf, Or, Range, Words, text_fields
-from index.schema import ARTICLES, FIELDS, STOP_WORDS, VERSION, Kind
+from index.schema import ARTICLES, FIELDS, STOP_WORDS, VERSIONS, Kind
 
 FRENCH = "polyphonie_french"
 ORDER = "_order"
@@ -49,7 +49,7 @@ def index_body(collection: Collection) -> dict[str, Any]:
         },
         "mappings": {
             "dynamic": "strict",
-            "_meta": {"schema": VERSION},
+            "_meta": {"schema": VERSIONS[collection]},
             "properties": properties | {ORDER: {"type": "long"}},
         },
     }

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import tantivy
 from index.aggregations import Dialect, check, shape
 from index.engine import COLLECTIONS, EVERYTHING, Collection, Document, Hits, Where, Written
 from index.query import MAX_PAGED, compile_where
-from index.schema import FIELDS, VERSION, Kind, elide, instant, order_of, refusal, to_json
+from index.schema import FIELDS, VERSION, VERSIONS, Kind, elide, instant, order_of, refusal, to_json
 from index.tantivy_queries import (
     FRENCH,
     ORDER,
@@ -25,7 +26,7 @@ from index.tantivy_queries import (
     to_aggregations,
     to_query,
 )
-from polyphonie.errors import EngineUnreachable, QueryError
+from polyphonie.errors import ConfigurationError, EngineUnreachable, QueryError
 
 HEAP_BYTES = 128_000_000
 CHUNK = 5_000  # ids asked for at once
@@ -37,10 +38,14 @@ class Shelf:
 
     def __init__(self, folder: Path, collection: Collection) -> None:
         self.collection = collection
-        self.path = folder / f"{collection}-v{VERSION}"
+        self.path = folder / f"{collection}-v{VERSIONS[collection]}"
         self.schema = schema_of(collection)
         self._turn = folder / f"{collection}.lock"
         self._reading = threading.Lock()
+        if _made_before(folder, collection):
+            raise ConfigurationError(
+                f"the index in {folder} was made for another version of the schema; run `polyphonie index rebuild`"
+            )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with self._my_turn():
@@ -223,6 +228,8 @@ class EmbeddedEngine:
         return _count(shelf.searcher(), to_query(compile_where(collection, where), collection, shelf.schema))
 
     def drop(self, collection: Collection) -> None:
+        for old in _made_before(self.folder, collection):
+            shutil.rmtree(old)  # no deletion would ever reach the texts in it
         with self._shelf(collection).writer() as writer:
             writer.delete_all_documents()
 
@@ -240,6 +247,10 @@ class EmbeddedEngine:
             if collection not in self._shelves:
                 self._shelves[collection] = Shelf(self.folder, collection)
             return self._shelves[collection]
+
+
+def _made_before(folder: Path, collection: Collection) -> list[Path]:
+    return [path for path in folder.glob(f"{collection}-v*") if path.name != f"{collection}-v{VERSIONS[collection]}"]
 
 
 _CONVERSIONS: dict[Kind, Callable[[Any], Any]] = {

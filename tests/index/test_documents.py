@@ -135,7 +135,7 @@ def test_proposals_and_tallies_come_back() -> None:
 
 
 def test_a_change_of_schema_raises_its_version() -> None:
-    # When this fails, raise index.schema.VERSION and write the new digest: indices made before must be rebuilt.
+    # When this fails, raise index.schema.VERSIONS of what changed and write the new digest: they must be rebuilt.
     table = repr([(name, sorted(FIELDS[name].items())) for name in COLLECTIONS])
     assert (VERSION, sha256(table.encode()).hexdigest()[:16]) == (2, "9d76034a437f9490")
 

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from index.archive import Archive
 from index.embedded import EmbeddedEngine
 from index.engine import Document, Where
-from index.schema import VERSION
+from index.rebuild import rebuild
+from index.schema import VERSIONS
+from polyphonie.errors import ConfigurationError
 
 BATCH = 20
 
@@ -37,6 +40,7 @@ def test_a_write_that_fails_half_way_writes_nothing(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
+from index.archive import Archive
 from index.embedded import EmbeddedEngine
 engine = EmbeddedEngine(Path(sys.argv[1]))
 for batch in range(10**6):
@@ -114,7 +118,7 @@ def test_what_was_deleted_leaves_the_disk(tmp_path: Path) -> None:
     assert reader.count("posts") == len(before)
     engine.purge()
     assert found_on_disk(tmp_path, words) == kept
-    segments = json.loads((tmp_path / f"posts-v{VERSION}" / "meta.json").read_text())["segments"]
+    segments = json.loads((tmp_path / f"posts-v{VERSIONS['posts']}" / "meta.json").read_text())["segments"]
     assert [segment["deletes"] for segment in segments] == [None] * len(segments)
     assert sum(segment["max_doc"] for segment in segments) == len(before)
     for each in (engine, reader):
@@ -129,3 +133,17 @@ def found_on_disk(folder: Path, words: list[str]) -> set[str]:
     """Those that any file holds; stored documents are compressed, but a word seen once in a block stays readable."""
     contents = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
     return {word for word in words if any(word.encode() in content for content in contents)}
+
+
+def test_an_index_of_an_earlier_schema_is_neither_ignored_nor_left_behind(tmp_path: Path) -> None:
+    engine = EmbeddedEngine(tmp_path)
+    engine.write("tallies", [{"id": "t"}])
+    engine.write("posts", [{"id": "p"}])
+    engine.close()
+    (tmp_path / f"posts-v{VERSIONS['posts']}").rename(tmp_path / "posts-v1")
+    old = EmbeddedEngine(tmp_path)
+    with pytest.raises(ConfigurationError, match="polyphonie index rebuild"):
+        old.count("posts")
+    rebuild(old, Archive(tmp_path / "archive"))
+    assert not (tmp_path / "posts-v1").exists()
+    assert (old.count("posts"), old.count("tallies")) == (0, 1)

@@ -15,7 +15,7 @@ from crawlers.sources import Source
 PAGED_REQUESTS, PAGED_WINDOW_S = 300, 900
 DELAY_S = PAGED_WINDOW_S / PAGED_REQUESTS
 FORBIDDEN = ("mastodon.social",)  # its terms, seen November 2026, forbid scrapers
-SNOWFLAKE_SHIFT = 16  # a status's number is its milliseconds, then 16 bits
+NUMBERS_A_SECOND = 1000 * 2**16  # a status's number is its milliseconds, then 16 bits
 
 
 class MastodonSource(Source):
@@ -81,7 +81,7 @@ class Timeline:
 def open_timelines(source: MastodonSource, instance: Instance) -> Iterator[Timeline]:
     """Those of the timelines of a source that its server shows to strangers."""
     access = instance.configuration.timelines_access
-    overlap = int(source.overlap_s * 1000) << SNOWFLAKE_SHIFT
+    overlap = int(source.overlap_s * NUMBERS_A_SECOND)
     if source.public and access.live_feeds.local == "public":
         yield Timeline("public", "/api/v1/timelines/public", {"local": "true"}, 0)
     scope = _scope(access.hashtag_feeds)

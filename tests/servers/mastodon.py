@@ -16,6 +16,10 @@ from urllib.parse import parse_qs
 import uvicorn
 from mastodon_mock.app import create_app
 from mastodon_mock.config import DatabaseConfig, MastodonMockConfig, SeedAccount, SeedConfig
+from mastodon_mock.db.models import Account, Status
+from mastodon_mock.routers.statuses import _create_status_from_params
+from mastodon_mock.serializers.statuses import serialize_status
+from sqlalchemy import select
 
 ABSENT = object()  # a field that an answer does not have
 PAGING = {"min_id", "max_id", "since_id", "page"}  # what makes a request a paged one, for Mastodon's throttle
@@ -24,11 +28,14 @@ PEOPLE = ("ondine", "barnabe", "celestine", "robotine")
 
 @dataclass
 class Manners:
-    """How a server treats strangers; changed while it runs. `hosted` are fields of accounts, by name of account."""
+    """How a server treats strangers; changed while it runs. `accounts` and `statuses` are fields that it tells of them
+    instead of its own, by name and by number; `hidden` the numbers of statuses that have not reached it yet."""
 
     version: str = "4.5.1"
     access: dict[str, dict[str, str]] | None = None
-    hosted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    statuses: dict[str, dict[str, Any]] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
     refuse: dict[str, int] = field(default_factory=dict)  # start of a path -> status
     say: dict[str, bytes] = field(default_factory=dict)  # start of a path -> body
     link: str = ""  # instead of its own `Link`
@@ -36,6 +43,7 @@ class Manners:
     limit: int = 300
     window_s: float = 900.0
     counted: Counter[str] = field(default_factory=Counter)
+    windows: Counter[int] = field(default_factory=Counter)  # paged requests of each window
     asked: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
 
 
@@ -44,7 +52,6 @@ class Gate:
 
     def __init__(self, app: Any, manners: Manners) -> None:
         self.app, self.manners = app, manners
-        self._window, self._used = -1, 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or any(name == b"authorization" for name, _ in scope["headers"]):
@@ -76,17 +83,16 @@ class Gate:
         # As Rack::Attack counts: in windows that begin at multiples of their length.
         now = time.time()
         window = int(now // self.manners.window_s)
-        if window != self._window:
-            self._window, self._used = window, 0
-        self._used += paged
+        self.manners.windows[window] += paged
         self.manners.counted["paged"] += paged
+        used = self.manners.windows[window]
         reset = (window + 1) * self.manners.window_s
         headers = {
             "X-RateLimit-Limit": str(self.manners.limit),
-            "X-RateLimit-Remaining": str(max(0, self.manners.limit - self._used)),
+            "X-RateLimit-Remaining": str(max(0, self.manners.limit - used)),
             "X-RateLimit-Reset": datetime.fromtimestamp(reset, UTC).isoformat().replace("+00:00", "Z"),
         }
-        if paged and self._used > self.manners.limit:
+        if paged and used > self.manners.limit:
             headers["Retry-After"] = str(int(reset - now) + 1)
         return headers
 
@@ -116,8 +122,12 @@ class Gate:
             said["version"] = self.manners.version
             if self.manners.access is not None:
                 said["configuration"]["timelines_access"] = self.manners.access
-        for account in _accounts(said):
-            account |= {"indexable": True} | self.manners.hosted.get(account["username"], {})
+        if isinstance(said, list):
+            said = [status for status in said if status.get("id") not in self.manners.hidden]
+        for status in _statuses(said):
+            status |= self.manners.statuses.get(status["id"], {})
+            account = status["account"]
+            account |= {"indexable": True} | self.manners.accounts.get(account["username"], {})
             for name in [name for name, value in account.items() if value is ABSENT]:
                 del account[name]
         return json.dumps(said).encode()
@@ -130,7 +140,9 @@ class Server:
         people = [SeedAccount(username=name, access_token=f"{name}-token") for name in PEOPLE]
         config = MastodonMockConfig(database=DatabaseConfig(path=":memory:"), seed=SeedConfig(accounts=people))
         app = create_app(config)
+        self._config = config
         self.manners = manners
+        self._open = app.state.session_factory
         self._runs = [
             uvicorn.Server(
                 uvicorn.Config(Gate(app, one), host="127.0.0.1", port=0, log_level="warning", lifespan="off")
@@ -162,6 +174,16 @@ class Server:
         """Somebody writes; returns the status."""
         return self._call("POST", "/api/v1/statuses", by, {"status": text, **more})
 
+    def fill(self, texts: list[str], by: str = PEOPLE[0]) -> list[dict[str, Any]]:
+        """Somebody wrote a lot before anybody came; returns the statuses, in order."""
+        with self._open() as base:
+            author = base.scalar(select(Account).where(Account.username == by))
+            for text in texts:
+                _create_status_from_params(base, author, {"status": text})
+            base.commit()
+            written = base.scalars(select(Status).where(Status.account_id == author.id).order_by(Status.id)).all()
+            return [serialize_status(base, one, self._config, None) for one in written]
+
     def edit(self, status: dict[str, Any], text: str, by: str = PEOPLE[0]) -> None:
         self._call("PUT", f"/api/v1/statuses/{status['id']}", by, {"status": text})
 
@@ -180,11 +202,11 @@ class Server:
             return found
 
 
-def _accounts(said: Any) -> Iterator[dict[str, Any]]:
+def _statuses(said: Any) -> Iterator[dict[str, Any]]:
     for status in said if isinstance(said, list) else [said]:
-        if isinstance(status, dict) and "visibility" in status:
-            yield status["account"]
-            yield from _accounts(status["reblog"]) if status.get("reblog") else ()
+        if isinstance(status, dict) and {"visibility", "account"} <= status.keys():
+            yield status
+            yield from _statuses(status["reblog"]) if status.get("reblog") else ()
 
 
 async def _answer(send: Any, status: int, headers: dict[str, str], body: bytes) -> None:

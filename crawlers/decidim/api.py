@@ -140,7 +140,8 @@ class Api:
             method="POST",
             body=json.dumps(question),
             headers={"Content-Type": "application/json", "Accept": "application/json"},
-            meta={"polite_delay_s": self._delay_s},
+            # Followed, a question would become a visit without one.
+            meta={"polite_delay_s": self._delay_s, "dont_redirect": True},
             dont_filter=True,
         )
 

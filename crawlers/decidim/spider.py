@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from scrapy.http import Response
@@ -23,7 +23,6 @@ DELAY_S = 0.6  # a Decidim answers 100 requests a minute from one address (rack-
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BATCH = 400  # proposals and comments stored together
 RECHECKED = 500  # looked at together
-REDIRECTS = 3  # the zip often lies in a store of files
 
 
 class DecidimSource(Source):
@@ -40,7 +39,7 @@ class DecidimSource(Source):
         parts = urlsplit(site.rstrip("/"))
         if not parts.hostname or "@" in parts.netloc or parts.path or parts.query or parts.fragment:
             raise ValueError("https:// and a host are expected, nothing more")
-        if not _may_be_asked(site):
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
             raise ValueError("https:// is expected")
         return f"{parts.scheme}://{parts.netloc.lower()}"
 
@@ -174,18 +173,11 @@ class Spider(SourceSpider):
         yield Heard(cursor={"zip": self.cursor.get("zip", {}), **({"tag": tag} if tag else {})})
 
     async def _downloaded(self, headers: dict[str, str]) -> Response:
-        address = f"{self.source.site}/open-data/download"
         meta = {"polite_delay_s": self.source.pause_s, "download_maxsize": archive.LARGEST_BYTES}
-        for _ in range(REDIRECTS + 1):
-            answer = await self.get(address, headers=headers, meta=meta)
-            if answer.status in (200, 304):
-                return answer
-            if answer.status not in (301, 302, 303, 307, 308) or "Location" not in answer.headers:
-                raise SourceError(f"{self.name}: {refusal(answer.status)}")
-            address = urljoin(address, (answer.headers["Location"] or b"").decode("latin-1"))
-            if not _may_be_asked(address):
-                raise SourceError(f"{self.name}: its open data lies where there is no https")
-        raise SourceError(f"{self.name}: its open data moves from one address to the next")
+        answer = await self.get(f"{self.source.site}/open-data/download", headers=headers, meta=meta)
+        if answer.status not in (200, 304):
+            raise SourceError(f"{self.name}: {refusal(answer.status)}")
+        return answer
 
 
 def _heard(found: Iterable[Found]) -> Heard:
@@ -201,8 +193,3 @@ def _heard(found: Iterable[Found]) -> Heard:
         # What is withdrawn has nothing left to ask for.
         watches += [Watch(one.place.ref, each.uri) for each in made if isinstance(each, NativePost | NativeProposal)]
     return Heard(natives=natives, refused=refused, watches=watches, seen=seen)
-
-
-def _may_be_asked(address: str) -> bool:
-    parts = urlsplit(address)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)

@@ -1,0 +1,155 @@
+"""Decidim: what is asked of its API, and what its answers become."""
+
+import pytest
+from pydantic import ValidationError
+
+from crawlers.decidim.answer import Place, proposals
+from crawlers.decidim.archive import held
+from crawlers.decidim.parse import parse
+from crawlers.decidim.question import SMALLEST_PAGE, Dialect
+from crawlers.decidim.spider import DecidimSource
+from polyphonie.errors import InputError
+from polyphonie.native import NativeDeletion
+
+HOST = "jeparticipe.exemple.fr"
+
+
+def text(fr="", **others):
+    return {"translations": [{"locale": one, "text": words} for one, words in {**others, "fr": fr}.items()]}
+
+
+def comment(number, **changed):
+    return {
+        "id": number, "body": "D'accord.", "createdAt": "2026-03-02T08:30:00+01:00", "alignment": 1,
+        "hasComments": False, "author": {"id": "12", "name": "Alix Dupont", "nickname": "@alix"},
+    } | changed  # fmt: skip
+
+
+def proposal(**changed):
+    return {
+        "id": "7", "title": text("Bus gratuits", en="Free buses"), "body": text("<p>Partout.</p>"),
+        "publishedAt": "2026-03-01T10:00:00Z", "state": "accepted", "withdrawn": False, "url": f"https://{HOST}/p/7",
+        "category": {"name": text("Mobilité")}, "scope": {"name": text("Centre")},
+        "authors": [{"id": "31", "name": "Camille Untel", "nickname": "@camille_u"}, None], "comments": [],
+    } | changed  # fmt: skip
+
+
+def natives(node):
+    return [native for one in found(node) if one.payload for native in parse(one.payload)]
+
+
+def found(node):
+    return list(proposals(node, "3", "ailleurs.exemple.fr"))
+
+
+def test_a_proposal_is_named_as_the_open_data_names_it():
+    [native] = natives(proposal())
+    assert (native.uri, native.title, native.body, native.section) == (
+        f"{HOST}:proposal:7", "Bus gratuits", "Partout.", "Mobilité",
+    )  # fmt: skip
+    assert native.author == f"{HOST}:31"
+    assert native.names == ("Camille Untel", "camille_u")
+    assert "Untel" not in repr(found(proposal())) + repr(native)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"title": "Bus gratuits", "body": "Partout."}, ("Bus gratuits", "Mobilité", f"{HOST}:proposal:7")),
+        ({"title": text("", en="Free buses")}, ("Free buses", "Mobilité", f"{HOST}:proposal:7")),
+        ({"category": None}, ("Bus gratuits", "Centre", f"{HOST}:proposal:7")),
+        ({"url": None}, ("Bus gratuits", "Mobilité", "ailleurs.exemple.fr:proposal:7")),
+        (
+            {"publishedAt": None, "createdAt": "2026-03-01T10:00:00Z"},
+            ("Bus gratuits", "Mobilité", f"{HOST}:proposal:7"),
+        ),
+        ({"id": 7, "category": None, "scope": None}, ("Bus gratuits", "", f"{HOST}:proposal:7")),
+    ],
+)
+def test_versions_say_it_in_their_own_ways(changed, expected):
+    [native] = natives(proposal(**changed))
+    assert (native.title, native.section, native.uri) == expected
+
+
+@pytest.mark.parametrize("changed", [{"withdrawn": True}, {"state": "withdrawn", "title": None}])
+def test_what_is_withdrawn_is_deleted(changed):
+    assert natives(proposal(**changed)) == [NativeDeletion(source="decidim", uri=f"{HOST}:proposal:7")]
+
+
+def test_a_comment_that_cannot_be_read_hides_neither_its_answers_nor_the_others():
+    answers = [comment("91"), comment("92", hasComments=True)]
+    read = found(proposal(comments=[comment("90", body=" ", comments=answers), comment("95", alignment=4)]))
+    assert [(one.place.comment, one.refused, one.depth, one.deeper) for one in read] == [
+        ("", "", 0, False),
+        ("90", "a comment without a text", 0, False),
+        ("91", "", 1, False),
+        ("92", "", 1, True),
+        ("95", "alignment: neither -1, 0 nor 1", 0, False),
+    ]
+    assert read[2].payload.parent == "90"
+
+
+def test_a_place_is_found_again_by_its_ref():
+    for place in (Place("3", "7"), Place("3", "7", "90")):
+        assert Place.of(place.ref) == place
+
+
+@pytest.mark.parametrize(
+    ("complaint", "change"),
+    [
+        # graphql-ruby, as a Decidim says it
+        ("Field 'withdrawn' doesn't exist on type 'Proposal'", {"without": {"Proposal.withdrawn"}}),
+        ("Field 'id' doesn't exist on type 'AuthorInterface' (Did you mean `x`?)", {"without": {"Author.id"}}),
+        ("Selections can't be made on scalars (field 'title' returns String but has selections [translations])",
+         {"plain": {"Proposal.title"}}),
+        ("Field 'comments' doesn't accept argument 'singleCommentId'", {"single": False}),
+        ("Query has complexity of 5300, which exceeds max complexity of 5000", {"page": 50}),
+        # graphql-core
+        ("Cannot query field 'alignment' on type 'Comment'.", {"without": {"Comment.alignment"}}),
+        ("Field 'body' must not have a selection since type 'String' has no subfields.", {"plain": {"Proposal.body"}}),
+        # Nothing to be learnt: what must be known, and what people may have written
+        ("Field 'authors' doesn't exist on type 'Proposal'", {}),
+        ("Field 'name' doesn't exist on type 'Author'", {}),
+        ("Internal server error", {}),
+    ],
+)  # fmt: skip
+def test_a_question_does_without_what_a_version_lacks(complaint, change):
+    before = Dialect(100)
+    after = before.learnt([complaint])
+    assert after == Dialect(
+        **({"page": 100} | {k: frozenset(v) if isinstance(v, set) else v for k, v in change.items()})
+    )
+    for field in after.without:
+        assert after.listing().count(f" {field.partition('.')[2]} ") < before.listing().count(
+            f" {field.partition('.')[2]} "
+        )
+
+
+def test_a_page_has_a_smallest_size():
+    dialect = Dialect(12)
+    for _ in range(9):
+        dialect = dialect.learnt(["Query has complexity of 9, which exceeds max complexity of 1"])
+    assert dialect.page == SMALLEST_PAGE
+
+
+@pytest.mark.parametrize(
+    "site",
+    ["http://ville.exemple.fr", "https://u:p@ville.exemple.fr", "https://ville.exemple.fr/fr", "ville", "ftp://x"],
+)
+def test_a_site_is_a_host_behind_https(site):
+    with pytest.raises(ValidationError):
+        DecidimSource(name="ville", platform="decidim", site=site)
+
+
+def test_at_most_a_hundred_requests_a_minute_but_on_this_machine():
+    far = DecidimSource(name="ville", platform="decidim", site="https://Ville.exemple.fr/", delay_s=0)
+    assert (far.site, far.pause_s) == ("https://ville.exemple.fr", 0.6)
+    assert DecidimSource(name="ici", platform="decidim", site="http://127.0.0.1:99", delay_s=0).pause_s == 0
+
+
+@pytest.mark.parametrize("content", [b"<html>Camille Untel</html>", b"", b"PK\x03\x04 Camille Untel"])
+def test_open_data_that_is_no_zip_is_refused_without_quoting_it(content):
+    with pytest.raises(InputError) as refused, held(content):
+        pass
+    assert "Untel" not in str(refused.value)
+    assert "/dev/fd" not in str(refused.value)

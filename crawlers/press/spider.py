@@ -1,5 +1,6 @@
 """Press: asks each feed of a source whether it changed, and reads what is new in it."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
@@ -83,7 +84,8 @@ class Spider(SourceSpider):
                 if heard := self._changed(address, memory):
                     yield heard
                 continue
-            for heard in self._read(number, address, replace(memory, moved=moved or memory.moved), answer):
+            feed = await self._parsed(answer) if answer.status == 200 else None
+            for heard in self._read(number, address, replace(memory, moved=moved or memory.moved), answer, feed):
                 yield heard
         yield Heard(counts=self._round.counts, refused=self._round.refused)
         if self._round.error and not self._round.answered:
@@ -96,33 +98,35 @@ class Spider(SourceSpider):
         steps = answer.request.meta.get("redirect_reasons", ()) if answer.request else ()
         return answer, answer.url if steps and all(step in LASTING for step in steps) else ""
 
-    def _read(self, number: int, address: str, memory: Memory, answer: Response) -> Iterator[Heard]:
+    async def _parsed(self, answer: Response) -> Feed | PayloadError:
+        content_type = (answer.headers.get("Content-Type") or b"").decode("latin-1")
+        try:
+            # In a thread: feedparser reads 500 entries a second, and streams of other sources must not wait for it.
+            return await asyncio.to_thread(read_feed, answer.body, content_type, answer.url)
+        except PayloadError as error:
+            return error
+
+    def _read(
+        self, number: int, address: str, memory: Memory, answer: Response, feed: Feed | PayloadError | None
+    ) -> Iterator[Heard]:
         """What an answer brings. `number`: which feed of the source, for those who mend it."""
         found = self._round
-        feed = None
-        if answer.status == 410:
+        if isinstance(feed, Feed) or answer.status == 304:
+            found.answered += 1
+            if memory.moved != Memory.of(self.cursor.get(address)).moved:
+                found.counts["moved feeds"] += 1
+                self._tell(number, "has moved for ever and is read where it is now: write its new address")
+        elif answer.status == 410:
             found.answered += 1
             self._tell(number, "is gone for ever (410): take it out of the source")
             memory = Memory(closed=datetime.now(UTC).date().isoformat())
-        elif answer.status == 304:
-            found.answered += 1
-            found.counts["unchanged feeds"] += 1
-        elif answer.status == 200:
-            try:
-                content_type = (answer.headers.get("Content-Type") or b"").decode("latin-1")
-                feed = read_feed(answer.body, content_type, answer.url)
-                found.answered += 1
-            except PayloadError as error:
-                self._fail(number, f"cannot be read: {error}")
         else:
-            found.counts[f"status {answer.status}"] += 1
-            self._fail(number, f"answers {answer.status}: look at its address")
-        if answer.status not in (200, 304) or (answer.status == 200 and feed is None):
             memory = replace(memory, moved="")
-        elif memory.moved and memory.moved != Memory.of(self.cursor.get(address)).moved:
-            found.counts["moved feeds"] += 1
-            self._tell(number, "has moved for ever and is read where it is now: write its new address")
-        if feed:
+            if feed is None:
+                found.counts[f"status {answer.status}"] += 1
+            self._fail(number, f"cannot be read: {feed}" if feed else f"answers {answer.status}: look at its address")
+        found.counts["unchanged feeds"] += answer.status == 304
+        if isinstance(feed, Feed):
             yield from self._new(number, address, memory, feed, answer)
         elif heard := self._changed(address, memory):
             yield heard

@@ -96,6 +96,15 @@ def test_the_author_of_an_article_never_hides_its_address(tmp_path):
     ]
 
 
+def test_a_publisher_may_refuse_to_be_listened_to(tmp_path):
+    keys = Keyring(tmp_path / "keys")
+    border = Border(keys, OptOuts(tmp_path / "out", keys))
+    (post,) = read(rss(item(1, "T")))
+    assert border.admit(post, NOW)
+    border.opt_outs.add("press", "https://journal.test")
+    assert border.admit(post, NOW) is None
+
+
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [

@@ -13,7 +13,7 @@ from tests.servers.feeds import Page, item, rss, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD = {"Last-Modified": "Sun, 22 Nov 2026 07:00:00 GMT"}
-FEEDS = "une politique demenage passe fini casse vide perdu muet".split()
+FEEDS = "une politique demenage passe fini casse vide perdu plein muet".split()
 
 
 def crawl(home, url, patience_s):
@@ -71,6 +71,7 @@ def rounds(tmp_path_factory):
             "/casse.xml": Page(rss(item(6, "Retraites & patrons"))[:-40]),
             "/vide.xml": Page(b"<html><body>Abonnez-vous, retraites</body></html>", kind="text/html"),
             "/perdu.xml": Page(status=404),
+            "/plein.xml": Page(status=503),
             "/lent.xml": Page(rss(item(7, "Retraites, lentement")), slow_s=1.0),
             "/muet.xml": Page(rss()),
         }
@@ -91,6 +92,7 @@ def test_a_round_brings_what_is_followed_and_the_broken_feeds_stop_no_other(roun
     assert journal["error"] is None
     assert journal["malformed feeds"] == 1
     assert journal["status 404"] == 1
+    assert journal["feeds without an answer"] == 1  # 503, however often it was asked
     # A source of which no feed answered in time says so.
     assert said["sources"]["seul"]["feeds without an answer"] == 1
     assert said["sources"]["seul"]["error"]
@@ -164,4 +166,4 @@ def test_the_cursor_never_says_what_was_read(rounds):
     cursors = str(rows(rounds[0], "SELECT cursor FROM cursors"))
     assert "journal.test" not in cursors
     assert "journal-1" not in cursors
-    assert '\\"a2\\"' in json.dumps(cursors) or "a2" in cursors
+    assert "a2" in cursors

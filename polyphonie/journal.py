@@ -99,9 +99,10 @@ class Journal(Endorsements):
             gap = entry.gap
             bounds = (gap.since.isoformat(), gap.until.isoformat())
             self._sql.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?, ?)", (name, *bounds, gap.reason, _now()))
-        self.interact(entry.interactions)
+        # What is taken away was there before; who comes back in the same batch is heard.
         self.erase(entry.gone)
         self.leave(entry.left)
+        self.interact(entry.interactions)
 
     def _add(self, name: str, outcomes: Mapping[str, int]) -> None:
         hour = _hour(datetime.now(UTC))

@@ -35,7 +35,7 @@ def epoch_start(epoch: int, epoch_days: int) -> datetime:
 def _keyed(key: bytes, person: bytes, *parts: str) -> str:
     digest = blake2b(key=key, person=person, digest_size=16)
     for part in parts:
-        encoded = part.encode()
+        encoded = part.encode(errors="surrogatepass")  # JSON may hold half a character
         digest.update(len(encoded).to_bytes(4, "big") + encoded)
     return digest.hexdigest()
 

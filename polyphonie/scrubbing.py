@@ -18,7 +18,8 @@ GONE = "[…]"  # shown to readers of French, so a sign rather than a word
 # below let it begin only where the run does, so that a hostile text takes no longer than another.
 
 # Invisible characters hide a handle from a pattern, and copies from each other.
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
+# Also halves of characters, which JSON may hold and no file can.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ud800-\udfff]+")
 _WIDE_AT = re.compile("[＠﹫]")
 _SPACES = re.compile(r"\s{2,}")
 _OWNER = (
@@ -127,7 +128,7 @@ def link(url: str, names: Iterable[str] = ()) -> Link | None:
     """Domain and canonical address of what is shared; None where it leads to a person (one of `names` stands in it, for
     instance), or is no web address."""
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(_INVISIBLE.sub("", url).strip())
         host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
     except ValueError:
         return None

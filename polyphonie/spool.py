@@ -303,6 +303,7 @@ def _put_one(sql: sqlite3.Connection, envelope: Envelope) -> int:
     if envelope.deletion is not None:
         sql.execute("INSERT OR IGNORE INTO tombstones VALUES (?, ?)", (envelope.deletion.id, _now()))
         sql.execute("DELETE FROM items WHERE id = ? AND state != 'doing'", (envelope.deletion.id,))
+        sql.execute("DELETE FROM names WHERE id = ?", (envelope.deletion.id,))
     elif sql.execute("SELECT 1 FROM tombstones WHERE id = ?", (envelope.id,)).fetchone():
         return 0  # gone before it came: messages may overtake each other
     digest = _digest(envelope)

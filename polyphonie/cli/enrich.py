@@ -19,6 +19,7 @@ from nlp.stance import load_stance
 from nlp.topics import Topics
 from polyphonie.cli.erasing import erase
 from polyphonie.cli.measure import measure_all
+from polyphonie.cli.reaching import retell, settle
 from polyphonie.cli.workspace import AsJson, Home, Workspace, console, progress, say
 from polyphonie.records import Post, Proposal
 from polyphonie.spool import Refusal
@@ -26,6 +27,7 @@ from polyphonie.spool import Refusal
 PAGE = 1_000
 TOPIC_SAMPLE = 8_000  # waiting posts among which topics are sought
 FOLLOW_PAUSE_S = 5.0
+SETTLE_EVERY_S = 60.0  # a post whose reach changed is archived again each time
 
 
 def enrich_command(
@@ -44,16 +46,21 @@ def enrich_command(
     counts = nothing()
     with Workspace(home) as work, work.alone("enrich"), suppress(KeyboardInterrupt):
         enricher = None
+        settled_at = -SETTLE_EVERY_S
         work.spool.recover()
         while True:
+            before = counts.total()
             if topics or work.spool.counts()["todo"]:
                 enricher = enricher or open_enricher(work)
                 if topics:
                     discover_again(work, enricher)
                     topics = False
                 counts.update(enrich_all(work, enricher))
-                if measure:
-                    measure_all(work)
+            if time.monotonic() - settled_at >= SETTLE_EVERY_S:
+                counts["reached"] += settle(work)
+                settled_at = time.monotonic()
+            if measure and counts.total() > before:
+                measure_all(work)
             if not follow:
                 break
             time.sleep(FOLLOW_PAUSE_S)
@@ -63,7 +70,7 @@ def enrich_command(
 
 def nothing() -> Counter[str]:
     """What an enrichment counts, at zero."""
-    return Counter(dict.fromkeys(("posts", "positions", "proposals", "deletions", "quarantined"), 0))
+    return Counter(dict.fromkeys(("posts", "positions", "proposals", "deletions", "quarantined", "reached"), 0))
 
 
 def enrich_all(work: Workspace, enricher: Enricher) -> Counter[str]:
@@ -158,6 +165,7 @@ def store(work: Workspace, understood: Sequence[Understood]) -> Counter[str]:
     }
     if gone:
         erase(work, [deletion.id for deletion in gone])
+    retell(work, posts)
     owner = {position.id: answer.envelope for answer in understood for position in answer.positions}
     refusals = [Refusal(owner.get(found, found), "index", reason, "index") for found, reason in refused.items()]
     kept_out = {refusal.origin for refusal in refusals}

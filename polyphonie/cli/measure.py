@@ -8,6 +8,7 @@ import typer
 from index.retention import expire
 from measures.tallies import Measured, closed_tallies, measure
 from polyphonie.cli.erasing import tidy
+from polyphonie.cli.reaching import forget_expired
 from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
 from polyphonie.pseudonyms import epoch_of
 from polyphonie.settings import CONFIGS, read_yaml
@@ -71,5 +72,7 @@ def expire_old(work: Workspace, now: datetime) -> dict[str, int]:
     waiting = work.spool.oldest_waiting_epoch()
     last = current if waiting is None else min(current, waiting)
     work.spool.close_epochs(last)
+    work.spool.journal.unwatch(before)
+    forget_expired(work)
     tidy(work)
     return {"expired": sum(gone.values()), "dropped_waiting": dropped, "epochs_closed": len(work.keys.close(last))}

@@ -144,8 +144,8 @@ class _Batch:
         self.left: list[str] = []
         self.kept: set[str] = set()
         asked = [found for native in heard.natives for found in self._asked(native)]
-        self.known = crawl.spool.knows(asked)
         self.names = crawl.spool.named([*asked, *heard.gone])
+        self.known = crawl.spool.knows([*asked, *self.names.values()])
         gone = [self._id(native.source, native.uri) for native in heard.natives if isinstance(native, NativeDeletion)]
         self.likes = crawl.spool.journal.is_interaction(gone)
 
@@ -166,11 +166,9 @@ class _Batch:
         at = self.crawl.clock(native)
         try:
             envelope = self.crawl.border.admit(native, at)
-        except ValidationError as error:
-            first = error.errors(include_input=False)[0]
+        except (ValidationError, OverflowError) as error:
             place = self._id(native.source, getattr(native, "uri", ""))
-            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-            self.refusals.append(Refusal(place, native.source, reason))
+            self.refusals.append(Refusal(place, native.source, _reason(error)))
             self.outcomes["refused"] += 1
             return
         if envelope is None:
@@ -250,3 +248,10 @@ class _Batch:
 
     def _id(self, source: str, uri: str) -> str:
         return self.crawl.border.keys.record(source, uri)
+
+
+def _reason(error: ValidationError | OverflowError) -> str:
+    if isinstance(error, OverflowError):
+        return "an instant beyond the calendar"
+    first = error.errors(include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -74,6 +74,10 @@ class Place:
         of_comment = f"/comment:{self.comment}" if self.comment else ""
         return f"component:{self.component}/proposal:{self.proposal}{of_comment}"
 
+    @staticmethod
+    def is_ref(ref: str) -> bool:
+        return ref.startswith("component:")
+
     @classmethod
     def of(cls, ref: str) -> Self:
         return cls(*(part.partition(":")[2] for part in ref.split("/")))

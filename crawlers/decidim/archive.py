@@ -1,15 +1,17 @@
 """The open-data zip of a Decidim: held in a file without a name, read by the readers of `polyphonie import`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from crawlers.decidim.payload import is_proposals
 from crawlers.files import Reader, detect, read
-from crawlers.heard import Heard, Refused
+from crawlers.heard import Heard, Refused, Watch
 from polyphonie.errors import InputError
+from polyphonie.native import NativePost, NativeProposal
 
 LARGEST_BYTES = 200 * 1024 * 1024
 BATCH = 400  # rows
@@ -38,9 +40,22 @@ def batches(reader: Reader, cursor: Mapping[str, Any]) -> Iterator[Heard]:
     """The rows after `cursor`, each batch with the cursor that goes on after it."""
     rows = read(reader, dict(cursor))
     while some := list(islice(rows, BATCH)):
+        natives = [native for row in some for native in row.natives]
         yield Heard(
-            natives=[native for row in some for native in row.natives],
+            natives=natives,
             refused=[Refused(f"row {row.number}", row.reason) for row in some if row.outcome == "quarantined"],
-            cursor={"zip": some[-1].cursor},
+            watches=[Watch(_ref(one.uri), one.uri) for one in natives if isinstance(one, NativePost | NativeProposal)],
+            cursor=some[-1].cursor,
             seen=len(some),
         )
+
+
+def missing(reader: Reader, refs: Iterable[str]) -> list[str]:
+    """Those of the things that this zip does not hold which it would hold if they were still there: an export of
+    comments that is switched off says nothing of the comments."""
+    kinds = {"proposal" if is_proposals(list(table.columns)) else "comment" for table in reader.tables}
+    return [ref for ref in refs if ref.partition(":")[0] in kinds]
+
+
+def _ref(uri: str) -> str:
+    return ":".join(uri.rsplit(":", 2)[1:])

@@ -13,6 +13,7 @@ from crawlers.decidim import archive
 from crawlers.decidim.answer import Found, Place, comments, proposals
 from crawlers.decidim.api import Api, Node, refusal
 from crawlers.decidim.parse import parse
+from crawlers.files import Reader
 from crawlers.heard import Heard, Refused, Watch
 from crawlers.sources import Source
 from crawlers.spider import SourceError, SourceSpider
@@ -23,6 +24,8 @@ DELAY_S = 0.6  # a Decidim answers 100 requests a minute from one address (rack-
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BATCH = 400  # proposals and comments stored together
 RECHECKED = 500  # looked at together
+REFUSED_SHARE = 0.01  # of the rows of a zip: beyond, its format has changed and an absence means nothing
+EVERYTHING = -1
 
 
 class DecidimSource(Source):
@@ -65,9 +68,7 @@ class Spider(SourceSpider):
             return
         self.api = Api(self.name, self.source.site, self.source.page, self.source.pause_s, self.ask)
         if "listing" not in self.cursor:
-            # The journal counts whole seconds.
-            began = datetime.now(UTC).replace(microsecond=0)
-            yield Heard(cursor={"listing": began.isoformat(), "component": "", "after": None, "whole": True})
+            yield Heard(cursor={"listing": _now().isoformat(), "component": "", "after": None, "whole": True})
         if "component" in self.cursor:
             async for heard in self._listed():
                 yield heard
@@ -122,8 +123,10 @@ class Spider(SourceSpider):
         deleted here never comes back."""
         journal = self.crawl.spool.journal
         while stale := journal.watched(self.name, began, RECHECKED):
+            # What a zip gave, before this source took the API, has no place here.
+            journal.asked(self.name, [ref for ref, _ in stale if not Place.is_ref(ref)])
             by_proposal: dict[Place, dict[str, str]] = {}
-            for ref, kept in stale:
+            for ref, kept in filter(lambda one: Place.is_ref(one[0]), stale):
                 place = Place.of(ref)
                 by_proposal.setdefault(Place(place.component, place.proposal), {})[ref] = kept
             for place, kept_here in by_proposal.items():
@@ -165,12 +168,42 @@ class Spider(SourceSpider):
             return
         try:
             with archive.held(answer.body) as reader:
-                for heard in archive.batches(reader, self.cursor.get("zip", {})):
+                for heard in self._rows(reader):
                     yield heard
+                if "began" not in self.cursor:
+                    return  # the zip of the last round
+                yield Heard(gone=self._missing_twice(reader))
         except InputError as error:
             raise SourceError(f"{self.name}: {error}") from error
         tag = (answer.headers.get("ETag") or b"").decode("latin-1")
-        yield Heard(cursor={"zip": self.cursor.get("zip", {}), **({"tag": tag} if tag else {})})
+        read = {"zip": self.cursor["zip"], "read": self.cursor["began"]}
+        yield Heard(cursor={**read, "tag": tag} if tag else read)
+
+    def _rows(self, reader: Reader) -> Iterator[Heard]:
+        """The rows that were not read yet. `began` in the cursor: this zip is being read; `read`: when the one before
+        it was begun."""
+        for heard in archive.batches(reader, self.cursor.get("zip", {})):
+            resumed = self.cursor.get("zip", {}).get("file") == reader.fingerprint
+            running: dict[str, Any] = self.cursor if resumed else {"began": _now().isoformat(), "refused": 0}
+            self.crawl.spool.journal.asked(self.name, [watch.ref for watch in heard.watches])
+            yield replace(
+                heard,
+                cursor={
+                    "began": running["began"],
+                    "refused": running["refused"] + len(heard.refused),
+                    "read": self.cursor.get("read"),
+                    "zip": heard.cursor,
+                },
+            )
+
+    def _missing_twice(self, reader: Reader) -> list[str]:
+        """What neither this zip nor the one before it holds. Nothing when the zip could not be read well."""
+        before, rows = self.cursor["read"], self.cursor["zip"]["number"]
+        if before is None or self.cursor["refused"] > rows * REFUSED_SHARE:
+            return []
+        journal = self.crawl.spool.journal
+        stale = dict(journal.watched(self.name, datetime.fromisoformat(before), EVERYTHING))
+        return [stale[ref] for ref in archive.missing(reader, stale)]
 
     async def _downloaded(self, headers: dict[str, str]) -> Response:
         meta = {"polite_delay_s": self.source.pause_s, "download_maxsize": archive.LARGEST_BYTES}
@@ -178,6 +211,10 @@ class Spider(SourceSpider):
         if answer.status not in (200, 304):
             raise SourceError(f"{self.name}: {refusal(answer.status)}")
         return answer
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)  # the journal counts whole seconds
 
 
 def _heard(found: Iterable[Found]) -> Heard:

@@ -92,6 +92,8 @@ def test_a_comment_that_cannot_be_read_hides_neither_its_answers_nor_the_others(
 def test_a_place_is_found_again_by_its_ref():
     for place in (Place("3", "7"), Place("3", "7", "90")):
         assert Place.of(place.ref) == place
+        assert Place.is_ref(place.ref)
+    assert not Place.is_ref("proposal:7")  # as a zip has it, where nothing can be asked by its number
 
 
 @pytest.mark.parametrize(

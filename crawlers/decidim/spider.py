@@ -66,6 +66,7 @@ class Spider(SourceSpider):
             async for heard in self._archived():
                 yield heard
             return
+        self.absent: list[str] = []
         self.api = Api(self.name, self.source.site, self.source.page, self.source.pause_s, self.ask)
         if "listing" not in self.cursor:
             yield Heard(cursor={"listing": _now().isoformat(), "component": "", "after": None, "whole": True})
@@ -77,6 +78,8 @@ class Spider(SourceSpider):
             async for heard in self._rechecked(began):
                 yield heard
         yield Heard(cursor={"listed": self.cursor["listing"]})
+        if self.absent:
+            raise SourceError(f"{self.name}: no public process is called {self.absent[0]!r}; check `processes`")
 
     async def _listed(self) -> AsyncIterator[Heard]:
         """Every proposal of every component, from where the listing was left."""
@@ -102,11 +105,10 @@ class Spider(SourceSpider):
     async def _components(self) -> list[str]:
         """Components of proposals of the processes that are followed, in the order in which they were made."""
         spaces = await self.api.spaces()
-        missing = [slug for slug in self.source.processes if slug not in spaces]
-        if missing:
-            raise SourceError(f"{self.name}: no public process is called {missing[0]!r}; check `processes`")
         followed = self.source.processes or tuple(spaces)
-        return sorted({one for slug in followed for one in spaces[slug] if one.isdecimal()}, key=int)
+        # A process that is closed must not keep us from the others; it is told at the end.
+        self.absent = [slug for slug in followed if slug not in spaces]
+        return sorted({one for slug in followed for one in spaces.get(slug, ()) if one.isdecimal()}, key=int)
 
     async def _with_answers(self, node: Node, component: str) -> tuple[list[Found], bool]:
         """A proposal, its comments and all that answers them; and whether that is all."""

@@ -1,8 +1,12 @@
 """Decidim: what is asked of its API, and what its answers become."""
 
+import io
+import zipfile
+
 import pytest
 from pydantic import ValidationError
 
+from crawlers.decidim import archive
 from crawlers.decidim.answer import Place, proposals
 from crawlers.decidim.archive import held
 from crawlers.decidim.parse import parse
@@ -147,6 +151,31 @@ def test_at_most_a_hundred_requests_a_minute_but_on_this_machine():
     far = DecidimSource(name="ville", platform="decidim", site="https://Ville.exemple.fr/", delay_s=0)
     assert (far.site, far.pause_s) == ("https://ville.exemple.fr", 0.6)
     assert DecidimSource(name="ici", platform="decidim", site="http://127.0.0.1:99", delay_s=0).pause_s == 0
+
+
+def zipped(rows):
+    """Open data with proposals only."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as members:
+        lines = [f"{n};accepted;2026-03-01 10:00:00 UTC;https://{HOST}/p/{n};Point {n}" for n in range(rows)]
+        members.writestr("x-proposals.csv", "\n".join(["id;state;published_at;url;title/fr", *lines]))
+    return content.getvalue()
+
+
+def test_the_zip_is_read_on_from_the_cursor_of_any_batch(monkeypatch):
+    monkeypatch.setattr(archive, "BATCH", 4)
+    with held(zipped(10)) as reader:
+        every = list(archive.batches(reader, {}))
+    assert [heard.seen for heard in every] == [4, 4, 2]
+    for read in range(3):
+        with held(zipped(10)) as reader:  # downloaded again after a kill
+            rest = list(archive.batches(reader, every[read].cursor))
+        assert [heard.natives for heard in rest] == [heard.natives for heard in every[read + 1 :]]
+
+
+def test_an_export_that_is_switched_off_says_nothing_of_what_it_held():
+    with held(zipped(1)) as reader:
+        assert archive.missing(reader, ["proposal:7", "comment:90"]) == ["proposal:7"]
 
 
 @pytest.mark.parametrize("content", [b"<html>Camille Untel</html>", b"", b"PK\x03\x04 Camille Untel"])

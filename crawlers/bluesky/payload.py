@@ -1,4 +1,5 @@
-"""An event of Bluesky's Jetstream (v1 JSON), and the records inside it that are needed."""
+"""An event of Bluesky's Jetstream (v1 JSON), the records inside it that are needed, and a profile as the AppView shows
+it."""
 
 from typing import Any, Literal
 
@@ -8,6 +9,11 @@ from crawlers.payloads import Payload
 
 POST = "app.bsky.feed.post"
 REPOST = "app.bsky.feed.repost"
+LIKE = "app.bsky.feed.like"
+PROFILE = "app.bsky.actor.profile"
+COLLECTIONS = (POST, REPOST, LIKE, PROFILE)
+
+SIGNED_IN_ONLY = "!no-unauthenticated"  # the label with which an account asks not to be shown to logged-out visitors
 
 
 class Commit(Payload):
@@ -21,6 +27,11 @@ class Identity(Payload):
     handle: str | None = None
 
 
+class Account(Payload):
+    active: bool
+    status: str | None = None
+
+
 class Event(Payload):
     """`time_us`: when the Jetstream saw it, microseconds since 1970."""
 
@@ -29,6 +40,7 @@ class Event(Payload):
     kind: str  # commit, identity, account; others may come
     commit: Commit | None = None
     identity: Identity | None = None
+    account: Account | None = None
 
 
 class Reference(Payload):
@@ -85,3 +97,36 @@ class Post(Payload):
 class Repost(Payload):
     subject: Reference
     created_at: str = Field("", alias="createdAt")
+
+
+class Like(Payload):
+    subject: Reference
+    created_at: str = Field("", alias="createdAt")
+
+
+class Label(Payload):
+    """`src`: who put it; absent in a record, whose labels are its author's own."""
+
+    val: str
+    src: str = ""
+    neg: bool = False
+
+
+class SelfLabels(Payload):
+    values: tuple[Label, ...] = ()
+
+
+class Profile(Payload):
+    labels: SelfLabels | None = None
+
+
+class ProfileView(Payload):
+    """A profile in the answer of `app.bsky.actor.getProfiles`."""
+
+    did: str
+    handle: str = ""
+    labels: tuple[Label, ...] = ()
+
+    @property
+    def signed_in_only(self) -> bool:
+        return any(label.val == SIGNED_IN_ONLY and label.src == self.did and not label.neg for label in self.labels)

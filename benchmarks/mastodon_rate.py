@@ -40,7 +40,7 @@ def prepared(home: Path, url: str, **options: object) -> None:
     source = {"platform": "mastodon", "instance": url, "hashtags": [TAG], "terms": terms, "overlap_s": 0, **options}
     (home / "sources.yaml").write_text(json.dumps({"sources": {"essai": source}}))
     spool = Spool(home / "spool.sqlite")
-    cursor = {"server": url.removeprefix("http://"), "timelines": {f"tag:{TAG}": "0"}}
+    cursor = {"server": "127.0.0.1", "timelines": {f"tag:{TAG}": "0"}}
     spool.put(Arrival("crawl:essai", cursor=cursor))
     spool.close()
 

@@ -64,8 +64,8 @@ class MastodonSource(Source):
 
     @property
     def server(self) -> str:
-        """Host (and port) of the server."""
-        return urlsplit(self.instance).netloc
+        """Host of the server, which numbers what it shows."""
+        return urlsplit(self.instance).hostname or ""
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,10 @@ class Spider(SourceSpider):
         self._same_server()
         instance = await self._instance()
         reading = Reading(self.source.server, instance.speaks(*OPT_IN_SINCE), self._place)
+        # First of all: what is gone must be let go of, also where nothing more may be read; and where that can no
+        # longer be learnt, nothing more is collected.
+        async for heard in self._again(instance, reading):
+            yield heard
         timelines = list(open_timelines(self.source, instance))
         asked = asked_timelines(self.source)
         closed = asked - len(timelines)
@@ -55,9 +59,6 @@ class Spider(SourceSpider):
                 closed += 1
         if closed:
             yield Heard(counts={"timelines closed": closed})
-        # What was kept must be let go of when it is gone, even where nothing more may be read.
-        async for heard in self._again(instance, reading):
-            yield heard
         if closed == asked:
             raise SourceError(
                 f"{self.name}: the instance closed its timelines to strangers; take it out of sources.yaml, or ask "
@@ -120,7 +121,7 @@ class Spider(SourceSpider):
         if not (found := _PREVIOUS.search(header)):
             return []
         link = urlsplit(urljoin(answer.url, found[1]))
-        if link.netloc.lower() != self.source.server:
+        if link.netloc.lower() != urlsplit(self.source.instance).netloc:
             raise SourceError(f"{self.name}: its Link header leads to another host; nothing is asked there")
         return [int(value) for value in parse_qs(link.query).get("min_id", ()) if value.isascii() and value.isdigit()]
 

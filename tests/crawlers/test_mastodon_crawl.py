@@ -7,13 +7,14 @@ import sqlite3
 import subprocess
 import sys
 import time
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
 from crawlers.mastodon.source import MastodonSource
 from crawlers.sources import Terms, read_sources
 from polyphonie.errors import ConfigurationError
+from polyphonie.journal import Entry
 from polyphonie.pseudonyms import Keyring
 from polyphonie.spool import Arrival, Spool
 
@@ -79,16 +80,25 @@ def everything_written(home):
         return repr([base.execute(f"SELECT * FROM {table}").fetchall() for table in tables])
 
 
+def left_at(home, number, name="essai"):
+    """The source was crawled before, up to this status."""
+    spool = Spool(home / "spool.sqlite")
+    spool.put(Arrival(f"crawl:{name}", cursor={"server": "127.0.0.1", "timelines": {"tag:retraites": number}}))
+    spool.close()
+
+
+def watching(home, name, refs):
+    """These statuses were kept before."""
+    spool = Spool(home / "spool.sqlite")
+    spool.put(Arrival("before", entry=Entry(name=name, watched=[(ref, f"{int(ref):032x}") for ref in refs])))
+    spool.close()
+
+
 def test_a_timeline_is_followed_and_what_was_kept_is_asked_for_again(tmp_path):
     home, manners = tmp_path / "home", Manners()
     with Server(manners).running() as server:
-        older = server.fill([f"Avant, message {n} #retraites" for n in range(15)])
-        listed(home, {"essai": server.urls[0]}, page_limit=10)
-        code, counts, said = crawl(home)
-        assert (code, counts["essai"]["new"]) == (0, 10), said
-        assert kept(home).keys() == ids(home, older[-10:])  # a first visit begins with the newest page
-
-        newer = [server.post(f"Ensuite, message {n} #retraites") for n in range(21)]
+        written = server.fill([f"Message {n} #retraites" for n in range(36)])
+        older, newer = written[:15], written[15:]
         late, edited, deleted = newer[20], newer[5], newer[6]
         manners.hidden = {late["id"]}
         agreed = server.post("J'y suis favorable #retraites", PEOPLE[1])
@@ -97,17 +107,21 @@ def test_a_timeline_is_followed_and_what_was_kept_is_asked_for_again(tmp_path):
         manners.accounts = {PEOPLE[2]: {"indexable": ABSENT}, PEOPLE[3]: {"note": "<p>Chercheuse. #NoBot</p>"}}
         withheld = [server.post(f"Entre nous {n} #retraites") for n in range(2)]
         manners.statuses = {withheld[0]["id"]: {"visibility": "unlisted"}, withheld[1]["id"]: {"visibility": "private"}}
+        listed(home, {"essai": server.urls[0], "nouvelle": server.urls[0]}, page_limit=10)
+        left_at(home, older[4]["id"])
         code, counts, said = crawl(home)
         assert code == 0, said
-        first = [*older[-10:], *newer, agreed, answered]
-        assert kept(home).keys() == ids(home, first) - ids(home, [late])
-        assert not kept(home).keys() & ids(home, [*refusing, *withheld])
-        assert counts["essai"]["seen"] == 26
+        expected = ids(home, [*older[5:], *newer, agreed, answered])
+        assert kept(home).keys() == expected - ids(home, [late])
+        assert not expected & ids(home, [*refusing, *withheld])
+        assert counts["essai"]["seen"] == 36
         assert counts["essai"]["not public"] == 2
         assert counts["essai"]["author asks not to be indexed"] == 1
         assert counts["essai"]["author's page refuses robots"] == 1
+        assert counts["nouvelle"]["seen"] == 9  # a first visit begins with the newest page; one is still hidden in it
 
         manners.hidden = set()
+        manners.asked.clear()
         server.edit(edited, "Tout compte fait, non #retraites")
         server.delete(deleted)
         manners.accounts |= {PEOPLE[1]: {"indexable": False}}
@@ -119,12 +133,10 @@ def test_a_timeline_is_followed_and_what_was_kept_is_asked_for_again(tmp_path):
     [late_id], [edited_id] = ids(home, [late]), ids(home, [edited])
     assert late_id in found  # delivered after others that were written later
     assert found[edited_id].post.text == "Tout compte fait, non #retraites"
-    assert not found.keys() & ids(home, [deleted, agreed])
-    assert {one.post.id for one in found.values() if one.post} == ids(home, first) - ids(home, [deleted, agreed])
+    assert {one.post.id for one in found.values() if one.post} == expected - ids(home, [deleted, agreed])
     assert counts["essai"]["gone"] == 2
     assert counts["essai"]["withdrawn: author asks not to be indexed"] == 1
-    asked = [query["id[]"] for path, query in manners.asked if path == "/api/v1/statuses"]
-    assert max(map(len, asked)) == 20
+    assert [len(query["id[]"]) for path, query in manners.asked if path == "/api/v1/statuses"] == [20, 12]
     assert not any(name in said + again + everything_written(home) for name in PEOPLE)
     spool = Spool(home / "spool.sqlite")
     assert spool.journal.unknown_fields("essai").keys() == {"quote_approval_policy"}  # the mock's own invention
@@ -134,15 +146,11 @@ def test_a_timeline_is_followed_and_what_was_kept_is_asked_for_again(tmp_path):
 def test_a_crawl_that_is_killed_loses_and_repeats_nothing(tmp_path):
     home, manners = tmp_path / "home", Manners(slow_s=0.02)
     with Server(manners).running() as server:
-        statuses = server.fill([f"Message {n} #retraites" for n in range(90)])
+        statuses = server.fill([f"Message {n} #retraites" for n in range(60)])
         listed(home, {"essai": server.urls[0]}, page_limit=3)
-        spool = Spool(home / "spool.sqlite")
-        cursor = {"server": server.urls[0].removeprefix("http://"), "timelines": {"tag:retraites": "0"}}
-        spool.put(Arrival("crawl:essai", cursor=cursor))
-        spool.close()
-        for pages in (7, 19):
-            assert crawl_until(home, lambda pages=pages: manners.counted["paged"] >= pages) == -signal.SIGKILL
-        assert 0 < len(kept(home)) < 90
+        left_at(home, "0")
+        assert crawl_until(home, lambda: manners.counted["paged"] >= 9) == -signal.SIGKILL
+        assert 0 < len(kept(home)) < 60
         assert crawl(home)[0] == 0
     with sqlite3.connect(home / "spool.sqlite") as base:
         waiting = [found for (found,) in base.execute("SELECT id FROM items ORDER BY seq")]
@@ -151,7 +159,7 @@ def test_a_crawl_that_is_killed_loses_and_repeats_nothing(tmp_path):
     keys = Keyring(home / "keys")
     assert sorted(waiting) == sorted(keys.record("mastodon", status["uri"]) for status in statuses)
     assert json.loads(cursor)["timelines"] == {"tag:retraites": statuses[-1]["id"]}
-    assert counted == 90
+    assert counted == 60
 
 
 STRANGE = {
@@ -164,6 +172,7 @@ STRANGE = {
     "busy": Manners(refuse={"/api/v1/timelines": 429}, window_s=0.1),
     "elsewhere": Manners(link='<https://ailleurs.test/api/v1/timelines/tag/retraites?min_id=9>; rel="prev"'),
     "circling": Manners(say={"/api/v1/timelines": b'[{"id": "5", "uri": "https://serveur.test/@ondine/5"}]'}),
+    "secretive": Manners(refuse={"/api/v1/statuses": 401}),
     "old": Manners(version="4.2.10", accounts={PEOPLE[0]: {"indexable": ABSENT}}),
 }
 SAID = {
@@ -176,6 +185,7 @@ SAID = {
     "busy": "429",
     "elsewhere": "its Link header leads to another host",
     "circling": "another format than expected (pages that do not go forward)",
+    "secretive": "no longer shows posts to strangers, so what is deleted there cannot be learnt",
     "old": None,
 }
 
@@ -183,28 +193,34 @@ SAID = {
 def test_what_a_server_refuses_is_said_and_the_others_are_heard(tmp_path):
     home = tmp_path / "home"
     with Server(*STRANGE.values()).running() as server:
-        server.fill([f"Message {n} #retraites" for n in range(3)])
-        listed(home, dict(zip(STRANGE, server.urls, strict=True)), public=True)
+        there = server.fill([f"Message {n} #retraites" for n in range(3)])
+        listed(home, dict(zip(STRANGE, server.urls, strict=True)), public=True, recheck_hours=AT_ONCE)
+        for name in ("closed", "old", "secretive"):
+            watching(home, name, ["7", there[0]["id"]])
         code, counts, said = crawl(home)
-        assert code == 8
-        for name, words in SAID.items():
-            assert (counts[name]["error"] is None) if words is None else (words in counts[name]["error"]), said
-        assert {name: counts[name].get("timelines closed") for name in ("closed", "half", "unauthorised")} == {
-            "closed": 2, "half": None, "unauthorised": 2,
-        }  # fmt: skip
-        tags = [query for path, query in STRANGE["half"].asked if path.startswith("/api/v1/timelines/tag")]
-        assert all(query["local"] == ["true"] for query in tags)
-        assert not any(path.startswith("/api/v1") for path, _ in STRANGE["closed"].asked)
-        assert counts["circling"]["refused"] == 1
-        assert counts["old"]["kept"] == 3  # before 4.3, silence about indexing refuses nothing
-
-        listed(home, {"old": server.urls[-1]}, recheck_hours=AT_ONCE)
-        server.delete(server.fill([])[0])
-        STRANGE["old"].asked.clear()
-        code, counts, more = crawl(home)
-        assert (code, counts["old"]["gone"]) == (0, 1), more
-        assert not any(path == "/api/v1/statuses" for path, _ in STRANGE["old"].asked)  # it exists since 4.3
-    assert not any(name in said + more + everything_written(home) for name in PEOPLE)
+    assert code == 8
+    for name, words in SAID.items():
+        assert (counts[name]["error"] is None) if words is None else (words in counts[name]["error"]), said
+    assert {name: counts[name].get("timelines closed") for name in ("closed", "half", "unauthorised")} == {
+        "closed": 2, "half": None, "unauthorised": 2,
+    }  # fmt: skip
+    tags = [query for path, query in STRANGE["half"].asked if path.startswith("/api/v1/timelines/tag")]
+    assert all(query["local"] == ["true"] for query in tags)
+    assert counts["circling"]["refused"] == 1
+    # Before 4.3, silence about indexing refuses nothing; and what two timelines show is read once.
+    assert counts["old"]["kept"] == counts["half"]["kept"] == 3
+    for name in ("closed", "old"):
+        assert counts[name]["gone"] == 1
+    spool = Spool(home / "spool.sqlite")
+    assert not spool.journal.watched("closed", datetime.now(UTC), 9)[
+        1:
+    ]  # what is there is watched on, what is gone not
+    spool.close()
+    assert {path for path, _ in STRANGE["closed"].asked if path.startswith("/api/v1")} == {"/api/v1/statuses"}
+    # Before 4.3 a server gives one status at a time.
+    assert not any(path == "/api/v1/statuses" for path, _ in STRANGE["old"].asked)
+    assert not any(path.startswith("/api/v1/timelines") for path, _ in STRANGE["secretive"].asked)
+    assert not any(name in said + everything_written(home) for name in PEOPLE)
 
 
 def test_without_a_record_of_its_terms_nothing_is_asked(tmp_path):

@@ -30,12 +30,14 @@ def _register() -> None:
         measure,
         quarantine,
         search,
+        sources,
         status,
     )
 
     app.command("demo")(demo.demo_command)
     app.command("import")(imports.import_files)
     app.command("crawl")(crawl.crawl_command)
+    app.command("sources")(sources.sources_command)
     app.command("enrich")(enrich.enrich_command)
     app.command("measure")(measure.measure_command)
     app.command("search")(search.search_command)

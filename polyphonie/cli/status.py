@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from polyphonie.cli.sources import source_alerts
 from polyphonie.cli.workspace import AsJson, Home, Workspace, say
 
 
@@ -26,6 +27,7 @@ def status_command(as_json: AsJson = False, home: Home = None) -> None:
             if ages.get("value")
             else None,
             "sources": work.spool.sources(),
+            "source_alerts": source_alerts(work, datetime.now(UTC)),
         }
     words = [
         f"home      {answer['home']} ({answer['engine']})",
@@ -35,4 +37,6 @@ def status_command(as_json: AsJson = False, home: Home = None) -> None:
     ]
     if spool["todo"] + spool["doing"]:
         words.append("next      `polyphonie enrich`")
+    for alert in answer["source_alerts"]:
+        words.append(f"look at   `polyphonie sources {alert['source']}`: {alert['kind']}")
     say(answer, as_json, "\n".join(words))

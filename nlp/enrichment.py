@@ -94,10 +94,10 @@ class Enricher:
         """Find the first topics among the distinct French contents of `posts`; returns how many topics there are."""
         if self.topics is None:
             return 0
-        sample = {normalise(post.text): post for post in posts if worded(post)}
-        languages = detect([post.text for post in sample.values()])
+        sample = {normalise(text_of(post)): post for post in posts if worded(post)}
+        languages = detect([text_of(post) for post in sample.values()])
         french = [post for post, (lang, _) in zip(sample.values(), languages, strict=True) if lang in READ_LANGUAGES]
-        texts = [post.text for post in french]
+        texts = [text_of(post) for post in french]
         if texts:
             self.topics.discover(texts, self._encode(texts), max(post.at for post in french))
         return len(self.topics.describe())

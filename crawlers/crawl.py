@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from crawlers.criteria import Criteria
 from crawlers.heard import Heard
+from crawlers.simulated import marked, simulated, simulating
 from crawlers.sources import Source
 from polyphonie.errors import SpoolFull
 from polyphonie.intake import Border
@@ -23,12 +24,6 @@ FULL_PAUSE_S = 2.0  # between two looks at a full spool
 
 def _now(native: Native) -> datetime:  # noqa: ARG001 (a simulated clock reads it)
     return datetime.now(UTC)
-
-
-def simulated(native: Native) -> Native:
-    """The same, said to be of a simulated platform."""
-    marked = replace(native, source=f"simulated-{native.source}")
-    return replace(marked, flags=(*marked.flags, "simulated")) if isinstance(marked, NativePost) else marked
 
 
 @dataclass
@@ -47,6 +42,10 @@ class Crawl:
     )
     report: Callable[[str, Counter[str]], None] = field(default=lambda name, counts: None)  # noqa: ARG005
 
+    def __post_init__(self) -> None:
+        if self.simulated:
+            self.border = simulating(self.border)
+
     def cursor(self, source: Source) -> dict[str, object]:
         """Where a source was left; empty at first."""
         found = self.spool.cursor(place(source))
@@ -54,12 +53,12 @@ class Crawl:
 
     def known(self, source: str, uris: list[str]) -> set[str]:
         """Those of these native uris of a platform whose message is kept."""
-        ids = {self.border.keys.record(self.platform(source), uri): uri for uri in uris}
+        ids = {self.border.keys.record(source, uri): uri for uri in uris}
         return {ids[found] for found in self.spool.knows(ids)}
 
     def platform(self, name: str) -> str:
         """What records call a platform."""
-        return f"simulated-{name}" if self.simulated else name
+        return marked(name) if self.simulated else name
 
 
 def place(source: Source) -> str:
@@ -116,7 +115,7 @@ def admitted(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard) -> 
     refusals = [Refusal(f"{source.name}, {one.place}", platform, one.reason) for one in heard.refused]
     outcomes["refused"] += len(refusals)
     keys = crawl.border.keys
-    watched = [(watch.ref, keys.record(platform, watch.uri)) for watch in heard.watches]
+    watched = [(watch.ref, keys.record(source.platform, watch.uri)) for watch in heard.watches]
     entry = Entry(
         name=source.name,
         outcomes=outcomes,

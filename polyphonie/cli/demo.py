@@ -5,7 +5,6 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from math import isnan
@@ -21,27 +20,41 @@ from crawlers.decidim import parse as decidim
 from crawlers.decidim import payload as decidim_payload
 from crawlers.mastodon import parse as mastodon
 from crawlers.mastodon.payload import Status
+from crawlers.simulated import marked, simulated
+from index.engine import Where
 from measures.overview import overview
 from measures.quality import confusion_from
 from measures.window import View
 from polyphonie import settings as configuration
 from polyphonie.cli.dashboard import serve
 from polyphonie.cli.enrich import enrich_all, open_enricher
+from polyphonie.cli.live import crawl_world
 from polyphonie.cli.measure import expire_old, measure_all
 from polyphonie.cli.workspace import SIMULATION_MARK, AsJson, Home, Workspace, progress, say
 from polyphonie.errors import ConfigurationError, PayloadError
 from polyphonie.intake import proposal_slug
-from polyphonie.native import Native, NativePost
+from polyphonie.native import Native
 from polyphonie.records import Envelope
 from polyphonie.spool import Arrival, Refusal
 from simulator.world import Emission, World
+from simulator.world.people import Platform
 
 BATCH = 500
+PEOPLE: tuple[Platform, ...] = ("bluesky", "decidim", "mastodon")
+POSTS, LIVE_POSTS = 20_000, 4_000
 SERVER = "agora.example"  # the instance whose timeline the world's Mastodon is read from
 
 
 def demo_command(
-    posts: Annotated[int, typer.Option(min=200, help="Messages of the simulated world.")] = 20_000,
+    posts: Annotated[
+        int | None,
+        typer.Option(
+            min=200, help=f"Messages of the simulated world [default: {POSTS:_}, with --live {LIVE_POSTS:_}]."
+        ),
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Crawl the world over the real protocols, from servers on this machine.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Another seed is another world.")] = 7,
     dashboard: Annotated[bool, typer.Option(help="End by serving the dashboard.")] = True,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the dashboard.")] = None,
@@ -50,6 +63,8 @@ def demo_command(
 ) -> None:
     """Simulate sixty days of debate, read them as if they came from the platforms, and open the dashboard.
 
+    With --live they really come: from a Mastodon, a Jetstream, a Decidim and feeds that the demo starts on 127.0.0.1.
+
     Example: polyphonie demo --posts 5000 --no-dashboard
     """
     asked = home or ("POLYPHONIE_HOME" in os.environ and configuration.default_home())
@@ -57,22 +72,26 @@ def demo_command(
     # An invented debate has no place on a server where a real one is followed.
     os.environ["POLYPHONIE_ENGINE"] = "embedded"
     started = time.monotonic()
+    posts = posts or (LIVE_POSTS if live else POSTS)
     world = World(seed=seed, posts=posts, until=datetime.now(UTC))
     prepare(folder, world)
     with Workspace(folder) as work:
-        received = listen(work, world, posts)
+        received = crawl_world(work, world) if live else listen(work, world, posts)
         enriched = enrich_all(work, open_enricher(work))
         measure_all(work, everything=True)
         expire_old(work, datetime.now(UTC))
         comparison = _compare(work, world)
+        carried = _carried(work, world)
     answer = {
         "home": str(folder),
         "received": dict(received),
         "enriched": dict(enriched),
         "seconds": round(time.monotonic() - started, 1),
+        "carried": carried,
         "comparison": comparison,
     }
-    say(answer, as_json, _table(comparison) + f"\n{posts:,} messages in {answer['seconds']:,} s, in {folder}")
+    words = [_table(comparison), *(_carriage(source, **counts) for source, counts in carried.items() if live)]
+    say(answer, as_json, "\n".join([*words, f"{posts:,} messages in {answer['seconds']:,} s, in {folder}"]))
     if dashboard:
         raise typer.Exit(serve(folder, port))
 
@@ -134,17 +153,15 @@ def _parse(emission: Emission) -> Iterator[Native]:
             natives = bluesky.parse(Event.read(emission.payload))
         case "decidim":
             natives = decidim.parse(decidim_payload.read(emission.payload))
-    for native in natives:
-        simulated = replace(native, source=f"simulated-{native.source}")
-        if isinstance(simulated, NativePost):
-            simulated = replace(simulated, flags=(*simulated.flags, "simulated"))
-        yield simulated
+    yield from map(simulated, natives)
 
 
 def _compare(work: Workspace, world: World) -> list[dict[str, Any]]:
     """Measured popularity beside the simulator's truth, over the whole period, one row a proposal."""
     until = world.until.date() + timedelta(days=1)
-    view = View(since=until - timedelta(days=62), until=until)
+    # The truth knows of people only, and the live crawl also reads the papers that they link to.
+    sources = tuple(marked(platform) for platform in PEOPLE)
+    view = View(since=until - timedelta(days=62), until=until, sources=sources)
     truth = world.truth()
     rows = overview(work.engine, view, work.settings.privacy.k, confusion_from())
     return [
@@ -160,6 +177,19 @@ def _compare(work: Workspace, world: World) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def _carried(work: Workspace, world: World) -> dict[str, dict[str, int]]:
+    """How many messages of each platform were still there at the end, and how many of them are in the index."""
+    said = Counter(message.author.platform for message in world.truth().script.messages if not message.deleted_at)
+    proposals = Where(terms={"source": (marked("decidim"),), "kind": ("proposal",)})
+    kept = {name: work.engine.count("posts", Where(terms={"source": (marked(name),)})) for name in PEOPLE}
+    kept["decidim"] -= work.engine.count("posts", proposals)
+    return {name: {"said": said[name], "kept": kept[name]} for name in PEOPLE}
+
+
+def _carriage(source: str, said: int, kept: int) -> str:
+    return f"{source:<9} {kept:>7,} messages kept of {said:,} that were said"
 
 
 def _table(comparison: list[dict[str, Any]]) -> str:

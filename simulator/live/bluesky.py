@@ -32,15 +32,24 @@ class Bluesky:
 
     async def subscribe(self, request: web.Request) -> web.StreamResponse:
         wanted = [name for value in request.query.getall("wantedCollections", []) for name in value.split(",")]
+        # Before the handshake, after which who subscribes counts on everything that happens.
+        first = self._first(request.query.get("cursor"))
         stream = web.WebSocketResponse(heartbeat=30)
         await stream.prepare(request)
-        sending = asyncio.create_task(self._send(stream, wanted, request.query.get("cursor")))
+        sending = asyncio.create_task(self._send(stream, wanted, first))
         try:
             async for _ in stream:  # options of subscribers are not known here; reading notices who leaves
                 pass
         finally:
             sending.cancel()
         return stream
+
+    def _first(self, cursor: str | None) -> int:
+        """From now on without a cursor; one that is older than the first event begins there, without a word."""
+        now = len(self.stage.delivered(NAME))
+        if not cursor:
+            return now
+        return min(now, bisect_left(self.stage.emissions[NAME], int(cursor), key=lambda one: microseconds(one.at)))
 
     async def profiles(self, request: web.Request) -> web.Response:
         actors = request.query.getall("actors", [])
@@ -54,12 +63,7 @@ class Bluesky:
             return web.json_response({"error": "InvalidRequest", "message": "Profile not found"}, status=400)
         return web.json_response(self._profile(actor))
 
-    async def _send(self, stream: web.WebSocketResponse, wanted: list[str], cursor: str | None) -> None:
-        emissions = self.stage.emissions[NAME]
-        # Without a cursor: from now on. One that is older than the first event begins there, without a word.
-        number = len(self.stage.delivered(NAME))
-        if cursor:
-            number = min(number, bisect_left(emissions, int(cursor), key=lambda one: microseconds(one.at)))
+    async def _send(self, stream: web.WebSocketResponse, wanted: list[str], number: int) -> None:
         while not stream.closed:
             waiting = self.stage.delivered(NAME, number)
             for emission in waiting:

@@ -18,15 +18,9 @@ JUST_BEFORE = timedelta(milliseconds=1)
 
 
 class Stage:
-    """One world and its clock, which stands a day before the beginning until `show`, or until everybody listens.
+    """One world and its clock, which stands a day before the beginning until `show` or `wait_for`."""
 
-    awaited: names of servers. Once each was listened to, the clock goes from stop to stop, and leaves one when
-    everything that was ever asked for has been told up to there: however slow who listens is, they miss nothing.
-    The stops lie just before edits and moderations, so that these are met and not only what they left; the last one
-    is the end of the world.
-    """
-
-    def __init__(self, world: World, awaited: Iterable[str] = ()) -> None:
+    def __init__(self, world: World) -> None:
         self.world = world
         self.emissions: dict[str, list[Emission]] = defaultdict(list)
         for emission in world.payloads():
@@ -34,8 +28,8 @@ class Stage:
         self.since = min(emissions[0].at for emissions in self.emissions.values())
         self.until = world.until
         self.now = self.since - timedelta(days=1)
-        self._awaited = set(awaited)
-        self._stops = self._chosen() if self._awaited else []
+        self._awaited: set[str] = set()
+        self._stops: list[datetime] = []
         self._told: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
@@ -51,13 +45,23 @@ class Stage:
 
     @property
     def heard_out(self) -> bool:
-        """Whether the world is over, and all of it was told, then asked for once more: what was told is stored."""
+        """Whether the world is over, and all of it was told, told again, and asked for: what was told is stored, and
+        so is what an absence from two answers means."""
         with self._lock:
-            return self.now >= self.until and bool(self._told) and min(self._told.values()) > 1
+            return self.now >= self.until and bool(self._told) and min(self._told.values()) > 2
 
     def show(self, moment: datetime) -> None:
         """Put the clock to `moment`, where it stands."""
         self.now, self._stops = moment, []
+
+    def wait_for(self, servers: Iterable[str]) -> None:
+        """Once each of these was listened to, the clock goes from stop to stop, and leaves one when everything that was
+        ever asked for has been told up to there: however slow who listens is, they miss nothing.
+
+        The stops lie just before edits and moderations, so that these are met and not only what they left; the last one
+        is the end of the world.
+        """
+        self._awaited, self._stops = set(servers), self._chosen()
 
     def delivered(self, source: str, after: int = 0) -> list[Emission]:
         """What a platform delivered until now, without the first `after`."""

@@ -110,7 +110,7 @@ def admitted(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard) -> 
     for native in heard.natives:
         batch.take(native)
     for gone in heard.gone:
-        batch.remove(batch.name(gone), platform, datetime.now(UTC))
+        batch.remove(batch.name(gone), platform, crawl.clock(NativeDeletion(source=platform, uri=gone)))
     outcomes = Counter({"seen": heard.seen, **heard.counts}) + batch.outcomes
     refusals = [Refusal(f"{source.name}, {one.place}", platform, one.reason) for one in heard.refused]
     outcomes["refused"] += len(refusals)

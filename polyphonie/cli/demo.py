@@ -48,9 +48,7 @@ SERVER = "agora.example"  # the instance whose timeline the world's Mastodon is 
 def demo_command(
     posts: Annotated[
         int | None,
-        typer.Option(
-            min=200, help=f"Messages of the simulated world [default: {POSTS:_}, with --live {LIVE_POSTS:_}]."
-        ),
+        typer.Option(min=200, help=f"Messages of the simulated world: {POSTS:,}, or {LIVE_POSTS:,} with --live."),
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Crawl the world over the real protocols, from servers on this machine.")

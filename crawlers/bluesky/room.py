@@ -65,8 +65,12 @@ class Room:
 
     def close(self, author: str) -> None:
         """An account is gone."""
-        for uri in [found for found, guest in self._guests.items() if guest.message.author == author]:
+        for uri in self.of(author):
             self.leave(uri)
+
+    def of(self, author: str) -> list[str]:
+        """What of an author is waiting."""
+        return [uri for uri, guest in self._guests.items() if guest.message.author == author]
 
     def unknown(self, *, hurry: bool = False) -> list[str]:
         """Authors to ask for now: as many as one request takes, once they are that many or have waited long enough."""
@@ -74,11 +78,9 @@ class Room:
         authors: dict[str, float] = {}
         for guest in self._guests.values():
             author = guest.message.author or ""
-            if (
-                guest.leader not in self._guests
-                and author not in authors
-                and self._tries.get(author, (0, 0.0))[1] <= now
-            ):
+            if guest.leader in self._guests or author in authors or self._profiles.standing(author):
+                continue
+            if self._tries.get(author, (0, 0.0))[1] <= now:
                 authors[author] = guest.since
                 if len(authors) == AT_ONCE:
                     return list(authors)
@@ -94,12 +96,16 @@ class Room:
                 times = self._tries.get(author, (0, 0.0))[0] + 1
                 self._tries[author] = (times, self._clock() + self._retry_s * 2**times)
 
-    def settled(self, counts: Counter[str]) -> tuple[list[Message], list[str]]:
-        """Those who may go in, in their order, and the authors who are for those who are signed in only; messages of
-        these, and of authors of whom nothing can be learnt, leave and are counted."""
+    def settled(self, counts: Counter[str], at_most: int = 500) -> tuple[list[Message], list[str]]:
+        """Those who may go in, so many at once and in their order, and authors who are for signed-in visitors only.
+
+        Messages of these, and of authors of whom nothing can be learnt, leave and are counted.
+        """
         admitted: list[Message] = []
         hidden: list[str] = []
         for uri, guest in list(self._guests.items()):
+            if len(admitted) == at_most:
+                break
             if uri not in self._guests or guest.leader in self._guests:
                 continue
             author = guest.message.author or ""

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 
 from crawlers.bluesky.frames import Json
 from crawlers.bluesky.parse import SOURCE, parse
-from crawlers.bluesky.payload import Event
+from crawlers.bluesky.payload import LIKE, Event
 from crawlers.bluesky.place import Place
 from crawlers.bluesky.profiles import Profiles
 from crawlers.bluesky.resync import Repositories, Unreachable, loopback
@@ -120,7 +120,7 @@ class Spider(SourceSpider):
             if sifted.place or self._room.full:
                 quiet_since = time.monotonic()
             over = over or self._over(sifted, quiet_since)
-            self._ask(hurry=over)
+            self._ask(hurry=over or self._room.full)
             if heard := self._heard(sifted, gap):
                 yield heard
             if over and not len(self._room):
@@ -158,7 +158,7 @@ class Spider(SourceSpider):
 
     def _heard(self, sifted: Sifted, gap: Gap | None) -> Heard | None:
         counts = sifted.counts
-        admitted, hidden = self._room.settled(counts)
+        admitted, hidden = self._room.settled(counts, self.source.batch)
         natives = [*sifted.natives, *admitted]
         natives += [NativeAccountGone(source=SOURCE, author=did) for did in hidden if self._items_of(did)]
         if sifted.place:
@@ -201,8 +201,8 @@ class Spider(SourceSpider):
 
     async def _resync(self, event: Json, sifted: Sifted) -> None:
         did = event["did"]
-        kept = self._items_of(did)
-        if not kept:
+        kept, waiting = self._items_of(did), self._room.of(did)
+        if not kept and not waiting:
             return
         platform = self.crawl.platform(SOURCE)
         try:
@@ -211,7 +211,11 @@ class Spider(SourceSpider):
         except (Unreachable, TimeoutError):
             # Nothing says what is still there: it is not kept.
             sifted.natives.append(NativeAccountGone(source=SOURCE, author=did))
+            self._room.close(did)
             return
+        for uri in waiting:
+            if uri not in records and not uri.startswith(f"at://{did}/{LIKE}/"):
+                self._room.leave(uri)
         keys = self.crawl.border.keys
         uris = {keys.record(platform, uri): uri for uri in records}
         for found in kept:

@@ -108,7 +108,8 @@ class Stream:
                 self._at = (self._at + 1) % len(self._endpoints)
 
     async def _pause(self) -> None:
-        longest = min(_LONGEST_PAUSE_S, self._retry_s * 2**self._failures)
+        rounds = self._failures // len(self._endpoints)
+        longest = min(_LONGEST_PAUSE_S, self._retry_s * 2**rounds)
         self._waiting(f"the Jetstream is joined again ({self._last or 'closed'})")
         await asyncio.sleep(longest * random.uniform(0.5, 1.0))
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from crawlers.bluesky.parse import known_handle, parse
+from crawlers.bluesky.parse import known_handle, parse, signed_in_only
 from crawlers.bluesky.payload import Event
 from polyphonie.errors import PayloadError
-from polyphonie.native import NativeDeletion, NativePost
+from polyphonie.native import NativeAccountGone, NativeDeletion, NativeLike, NativePost
 from polyphonie.records import Kind
 
 FIXTURES = Path(__file__).resolve().parents[2].parent / "shared" / "fixtures" / "bluesky"
@@ -103,13 +103,57 @@ def test_a_deletion(collection):
 @pytest.mark.parametrize(
     "native",
     [
-        event({"subject": QUOTED}, collection="app.bsky.feed.like"),
-        {"did": DID, "time_us": 1, "kind": "account", "account": {"active": False, "status": "takendown"}},
+        event({"subject": DID}, collection="app.bsky.graph.follow"),
+        event({"displayName": "Camille"}, collection="app.bsky.actor.profile", operation="update"),
+        event(operation="delete", collection="app.bsky.actor.profile"),
+        {"did": DID, "time_us": 1, "kind": "account", "account": {"active": True}},
+        {"did": DID, "time_us": 1, "kind": "account", "account": {"active": False, "status": "throttled"}},
+        {"did": DID, "time_us": 1, "kind": "sync", "sync": {"did": DID, "rev": "r"}},
         {"did": DID, "time_us": 1, "kind": "identity", "identity": {"handle": "inventee.test"}},
     ],
 )
 def test_what_says_nothing_here(native):
     assert list(parse(Event.read(native))) == []
+
+
+def test_a_like():
+    record = {"subject": QUOTED, "createdAt": "2024-03-01T10:00:00Z"}
+    (native,) = parse(Event.read(event(record, collection="app.bsky.feed.like")))
+    assert isinstance(native, NativeLike)
+    assert (native.of, native.towards, native.author) == (QUOTED["uri"], "did:plc:autre", DID)
+    assert native.uri == f"at://{DID}/app.bsky.feed.like/3k"
+
+
+@pytest.mark.parametrize("status", ["deleted", "takendown", "suspended", "deactivated", None, "something new"])
+def test_an_account_that_is_not_active_is_gone(status):
+    told = {"active": False, "did": DID, "status": status}
+    gone = list(parse(Event.read({"did": DID, "time_us": 1, "kind": "account", "account": told})))
+    assert gone == [NativeAccountGone(source="bluesky", author=DID)]
+
+
+def test_who_asks_not_to_be_shown_to_strangers_is_gone():
+    labels = {"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": "!no-unauthenticated"}]}
+    told = Event.read(event({"labels": labels}, collection="app.bsky.actor.profile", operation="update"))
+    assert list(parse(told)) == [NativeAccountGone(source="bluesky", author=DID)]
+    assert signed_in_only(told) is True
+
+
+def test_whose_label_cannot_be_read_is_unknown():
+    assert signed_in_only(Event.read(event({"labels": [1]}, collection="app.bsky.actor.profile"))) is None
+    assert signed_in_only(Event.read(event({}, collection="app.bsky.actor.profile"))) is False
+
+
+@pytest.mark.parametrize(
+    ("changed", "author"),
+    [
+        ({"reply": {"parent": QUOTED}}, "did:plc:autre"),
+        ({"embed": {"record": QUOTED}}, "did:plc:autre"),
+        ({"reply": {"parent": {"uri": "at://une.autre/app.bsky.feed.post/1"}}}, None),
+        ({}, None),
+    ],
+)
+def test_whose_message_is_answered_or_quoted(changed, author):
+    assert only(event(post(**changed))).towards == author
 
 
 @pytest.mark.parametrize(

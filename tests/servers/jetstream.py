@@ -43,7 +43,8 @@ class Fault:
 @dataclass
 class Jetstream:
     """`events` in the v1 shape, their number in the list, from 1, is their sequence number. Events before `floor` are
-    not served any more. `awake`: as on the real network, somebody always does something. `hidden`: accounts for those who are signed in; `strangers`: accounts without a profile."""
+    not served any more. `awake`: as on the real network, somebody always does something. `hidden`: accounts for those
+    who are signed in; `strangers`: accounts without a profile."""
 
     events: list[Json] = field(default_factory=list)
     floor: int = 0
@@ -212,6 +213,7 @@ def _encoded(event: Json, seq: int, *, v2: bool) -> str | None:
     seconds, rest = divmod(event["time_us"], 1_000_000)
     at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
     shared = {"seq": seq, "did": event["did"], "time": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
+    shared |= {name: value for name, value in event.items() if name not in ("did", "time_us", "kind", kind)}
     part = event[kind] if kind == "commit" else {kind: event[kind]}
     return _frame({"$type": f"{V2}#{kind}", **shared, **part})
 

@@ -3,25 +3,15 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.settings import Settings
 
 from crawlers.crawl import Crawl
+from crawlers.outcome import Outcome
 from crawlers.sources import Source, platforms
 from crawlers.spider import SourceSpider
 from polyphonie import __version__
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a source's crawl came to. `error`: why its last round ended early; empty when it did not."""
-
-    name: str
-    counts: Counter[str]
-    error: str
-
 
 LOOK_S = 0.5  # between two looks at whether to stop
 

@@ -2,7 +2,6 @@
 
 from pydantic import SecretStr
 
-from index.elastic import ElasticEngine
 from index.embedded import EmbeddedEngine
 from index.engine import Engine
 from polyphonie.settings import Settings
@@ -12,6 +11,9 @@ def open_engine(settings: Settings) -> Engine:
     """The engine, ready; nothing is asked of a server before the first call. Raises ConfigurationError."""
     if settings.engine == "embedded":
         return EmbeddedEngine(settings.index_path)
+    # Its client takes most of a second to import, and most homes have none.
+    from index.elastic import ElasticEngine
+
     chosen = settings.elasticsearch
     return ElasticEngine(
         chosen.url,

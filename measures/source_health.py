@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import betainc, betaincinv, gammaincinv
 
 from polyphonie.journal import Journal
 
@@ -78,13 +78,13 @@ def drop(seen: NDArray[np.int64], window_h: int) -> tuple[float, float]:
     spread = before.var(ddof=1) * _inflation(n)
     variance = max(spread, mean) * (1 + 1 / n)
     size = mean**2 / (variance - mean)
-    return float(stats.nbinom.cdf(seen[-window_h:].sum(), size, mean / variance)), float(mean)
+    return float(betainc(size, seen[-window_h:].sum() + 1, mean / variance)), float(mean)
 
 
 @cache
 def _inflation(n: int) -> float:
     """What makes a variance of n days one that is not too small, SPREAD_SURE of the time."""
-    return float((n - 1) / stats.chi2.ppf(1 - SPREAD_SURE, n - 1))
+    return float((n - 1) / (2 * gammaincinv((n - 1) / 2, 1 - SPREAD_SURE)))
 
 
 def silence(seen: NDArray[np.int64]) -> tuple[float, int]:
@@ -111,12 +111,12 @@ def format_break(refused: int, seen: int, refused_before: int, seen_before: int)
     REFUSED_SHARE; 1.0 unless LEAST_REFUSED were refused, at REFUSED_TIMES the usual share.
     """
     seen, seen_before = max(seen, refused), max(seen_before, refused_before)
-    usual = float(stats.beta.ppf(0.95, refused_before + 1, seen_before - refused_before)) if seen_before else 0.0
+    usual = float(betaincinv(refused_before + 1, seen_before - refused_before, 0.95)) if seen_before else 0.0
     usual = 1.0 if seen_before and refused_before == seen_before else max(usual, REFUSED_SHARE)
     before = refused_before / seen_before if seen_before else 0.0
     if refused < LEAST_REFUSED or refused / seen < REFUSED_TIMES * before:
         return 1.0
-    return float(stats.binom.sf(refused - 1, seen, usual))
+    return float(betainc(refused, seen - refused + 1, usual)) if refused else 1.0
 
 
 def volume_alerts(past: Past) -> list[Alert]:

@@ -68,8 +68,8 @@ PERSONAL_SITES = frozenset(
     "threads.com linkedin.com lnkd.in youtube.com youtu.be telegram.me t.me reddit.com snapchat.com pinterest.com "
     "pinterest.fr vk.com ok.ru twitch.tv discord.com discord.gg whatsapp.com wa.me mastodon.social piaille.fr "
     "mamot.fr github.com github.io gitlab.com gitlab.io medium.com substack.com tumblr.com linktr.ee patreon.com "
-    "tipeee.com paypal.me ko-fi.com wordpress.com blogspot.com blogspot.fr over-blog.com canalblog.com hautetfort.com eklablog.com "
-    "blogs.mediapart.fr".split()
+    "tipeee.com paypal.me ko-fi.com wordpress.com blogspot.com blogspot.fr over-blog.com canalblog.com "
+    "hautetfort.com eklablog.com blogs.mediapart.fr".split()
 )
 _PERSONAL_PATH = re.compile(rf"/{_OWNER}", re.IGNORECASE)
 # What says which page it is. Any other key may say who shares it (`token`, `user`, `recruited_by_id`): the names of

@@ -10,7 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from crawlers.crawl import Crawl
 from crawlers.criteria import Criteria
-from crawlers.run import Outcome, run
+from crawlers.outcome import Outcome
 from crawlers.sources import Source, read_sources
 from polyphonie.cli.workspace import SIMULATION_MARK, AsJson, Home, Workspace, console, say
 from polyphonie.errors import ConfigurationError, InputError
@@ -67,6 +67,9 @@ def choose(known: dict[str, Source], names: list[str] | None) -> list[Source]:
 
 def listen(work: Workspace, sources: list[Source], contact: str, *, follow: bool) -> list[Outcome]:
     """Crawl, with a line of progress for each source."""
+    # Scrapy takes a second to import, which the other commands are spared.
+    from crawlers.run import run
+
     catalogue = work.catalogue
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console) as board:
         lines = {source.name: board.add_task(source.name, total=None) for source in sources}

@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
+from crawlers.bluesky.identity import resolve
+from crawlers.crawl import place
+from crawlers.sources import read_sources
 from index import documents
 from index.engine import Where
-from polyphonie.cli.workspace import AsJson, Home, Workspace, say
+from polyphonie.cli.workspace import AsJson, Home, Workspace, console, say
 from polyphonie.errors import InputError
 from polyphonie.pseudonyms import epoch_of
 from polyphonie.records import Deletion, Envelope, record_id
@@ -35,11 +38,15 @@ def forget_command(
         sources = source or known_sources(work)
         if not sources:
             raise InputError("nothing was ever kept here; name the platform with --source to refuse this author")
-        tokens = [token for one in sources for token in _tokens(work, one, handle)]
+        names = {one: _names(work, one, handle) for one in sources}
+        tokens = [token for one in sources for token in _tokens(work, one, names[one])]
         for one in sources:
-            work.opt_outs.add(one, handle)
+            for name in names[one]:
+                work.opt_outs.add(one, name)
         gone = work.spool.items_of(tokens)
-        work.spool.journal.leave(node for one in sources for node in _nodes(work, one, handle))
+        work.spool.journal.leave(
+            node for one in sources for name in names[one] for node in work.border.nodes(one, name)
+        )
         # First what makes it certain: should this stop half-way, or an enrichment be reading one of these messages,
         # the next enrichment finds the deletions and does it again.
         work.spool.put(Arrival("forget", [_deletion(work, one) for one in gone]))
@@ -49,21 +56,33 @@ def forget_command(
     words = f"{len(gone):,} messages erased; their author is not listened to any more ({', '.join(sources)})."
     if not gone:
         words += (
-            "\nNothing was found: on some platforms only the native identifier is known (Bluesky: the DID), and what "
-            "lies in closed epochs is nobody's any more."
+            "\nNothing was found: on some platforms only the native identifier is known (Bluesky: the DID, which "
+            "is asked for where a Bluesky was crawled), and what lies in closed epochs is nobody's any more."
         )
     say(answer, as_json, words)
 
 
-def _tokens(work: Workspace, source: str, handle: str) -> list[str]:
-    names = {handle, handle.lstrip("@")}
+def _names(work: Workspace, source: str, handle: str) -> list[str]:
+    """What may name this author in what came from a platform: the handle, and the native id where it can be learnt."""
+    # Scrapy takes a second to import, which the other commands are spared.
+    from crawlers.bluesky.spider import BlueskySource
+
+    names = [handle, handle.lstrip("@")]
+    # Events of Bluesky only have DIDs. Nothing is asked of anybody for a home that never crawled it.
+    crawled = [one for one in read_sources(work.settings.home).values() if work.spool.cursor(place(one))]
+    for one in crawled:
+        if source == one.platform and isinstance(one, BlueskySource):
+            try:
+                names.append(resolve(handle, one.appview, f"Polyphonie (+{work.settings.crawl.contact})"))
+            except InputError as error:
+                console.print(f"{one.name}: {error}")
+    return list(dict.fromkeys(names))
+
+
+def _tokens(work: Workspace, source: str, names: Sequence[str]) -> list[str]:
     epochs = work.keys.open_epochs()
     authors = [work.keys.author(source, name, epoch) for name in names for epoch in epochs]
-    return authors + [work.keys.handle(source, handle, epoch) for epoch in epochs]
-
-
-def _nodes(work: Workspace, source: str, handle: str) -> set[str]:
-    return work.border.nodes(source, handle) | work.border.nodes(source, handle.lstrip("@"))
+    return authors + [work.keys.handle(source, name, epoch) for name in names for epoch in epochs]
 
 
 def _deletion(work: Workspace, gone: str) -> Envelope:

@@ -12,7 +12,6 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from crawlers.crawl import Crawl
 from crawlers.criteria import Criteria
-from crawlers.run import run
 from crawlers.sources import Source, read_sources
 from polyphonie.cli.workspace import Workspace, console
 from polyphonie.errors import PolyphonieError
@@ -50,6 +49,9 @@ def crawl_world(work: Workspace, world: World) -> Counter[str]:
 
 
 def _follow(work: Workspace, stage: Stage, sources: list[Source]) -> Counter[str]:
+    # Scrapy takes a second to import, which the other commands are spared.
+    from crawlers.run import run
+
     catalogue = work.catalogue
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console) as board:
         lines = {source.name: board.add_task(source.name, total=None) for source in sources}

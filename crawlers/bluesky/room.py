@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from crawlers.bluesky.place import Place
-from crawlers.bluesky.profiles import AT_ONCE, Profiles
+from crawlers.bluesky.profiles import AT_ONCE, Profiles, Standing
 from polyphonie.native import NativeLike, NativePost
 
 Message = NativePost | NativeLike
@@ -78,7 +78,7 @@ class Room:
         authors: dict[str, float] = {}
         for guest in self._guests.values():
             author = guest.message.author or ""
-            if guest.leader in self._guests or author in authors or self._profiles.standing(author):
+            if guest.leader in self._guests or author in authors or needed(self._profiles, guest.message):
                 continue
             if self._tries.get(author, (0, 0.0))[1] <= now:
                 authors[author] = guest.since
@@ -109,7 +109,7 @@ class Room:
             if uri not in self._guests or guest.leader in self._guests:
                 continue
             author = guest.message.author or ""
-            standing = self._profiles.standing(author)
+            standing = needed(self._profiles, guest.message)
             if standing and not standing.hidden:
                 del self._guests[uri]
                 admitted.append(signed(guest.message, standing.handle))
@@ -122,6 +122,15 @@ class Room:
         here = {guest.message.author for guest in self._guests.values()}
         self._tries = {author: tried for author, tried in self._tries.items() if author in here}
         return admitted, list(dict.fromkeys(hidden))
+
+
+def needed(profiles: Profiles, message: Message) -> Standing | None:
+    """What is known of an author, or None where that must be learnt first.
+
+    Nobody is asked about for a like: it says nothing, and likes are three events in five.
+    """
+    known = profiles.standing(message.author or "")
+    return known or (Standing(hidden=False) if isinstance(message, NativeLike) else None)
 
 
 def signed(message: Message, handle: str | None) -> Message:

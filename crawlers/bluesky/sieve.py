@@ -10,7 +10,7 @@ from crawlers.bluesky.parse import SOURCE, known_handle, parse, signed_in_only
 from crawlers.bluesky.payload import COLLECTIONS, LIKE, PROFILE, REPOST, Event
 from crawlers.bluesky.place import Place
 from crawlers.bluesky.profiles import Profiles
-from crawlers.bluesky.room import Message, Room, signed
+from crawlers.bluesky.room import Message, Room, needed, signed
 from crawlers.bluesky.window import Window
 from crawlers.criteria import Criteria
 from crawlers.heard import Refused
@@ -175,7 +175,7 @@ class Sieve:
             self._refuse(sifted, error)
             return True
         held_back = self._room if leader and leader != one.uri else None
-        standing = self._profiles.standing(message.author or "")
+        standing = needed(self._profiles, message)
         if standing and standing.hidden:
             sifted.counts["signed-in only"] += 1
         elif standing and held_back is None and one.uri not in self._room:

@@ -126,6 +126,8 @@ class Stream:
             # Deflating for each subscriber is most of what a Jetstream costs (its authors' note of July 2026).
             compression=None,
             max_size=2 * LARGEST_FRAME,
+            # A server that still sends would be waited for in vain: nothing is read any more.
+            close_timeout=1.0,
             max_queue=_QUEUE,
         )
 

@@ -98,17 +98,25 @@ def test_who_is_hidden_leaves_with_what_was_said_of_them(room, profiles):
     assert (counts, len(room)) == ({"signed-in only": 1, "dropped": 1}, 0)
 
 
-def test_a_like_is_asked_about_after_what_it_likes(room, profiles, clock):
+def test_an_answer_is_asked_about_after_what_it_answers(room, profiles, clock):
     room.enter(post(1), Place(1))
-    room.enter(like(2, 1), Place(2), leader="at://1")
+    room.enter(post(2, "did:plc:b"), Place(2), leader="at://1")
     clock.now = PATIENCE_S
     assert room.unknown() == ["did:plc:a"]
     profiles.learn("did:plc:a", hidden=False)
     room.settled(Counter())
     assert room.unknown() == ["did:plc:b"]
-    profiles.learn("did:plc:b", hidden=False)
-    ((admitted,), _) = room.settled(Counter())
-    assert admitted.uri == "at://2"
+
+
+def test_nobody_is_asked_about_for_a_like_but_who_is_hidden_likes_nothing(room, profiles):
+    counts = Counter()
+    room.enter(post(1), Place(1))
+    room.enter(like(2, 1), Place(2), leader="at://1")
+    room.enter(like(3, 1, "did:plc:c"), Place(3), leader="at://1")
+    profiles.learn("did:plc:a", hidden=False)
+    profiles.learn("did:plc:c", hidden=True)
+    assert [one.uri for one in room.settled(counts)[0]] == ["at://1", "at://2"]
+    assert counts == {"signed-in only": 1, "dropped": 0}
 
 
 def test_what_is_deleted_while_it_waits_never_goes_in(room, profiles):

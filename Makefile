@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-slow check train bench install install-test lock clean
+.PHONY: atproto demo test test-slow check train bench install install-test lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/polyphonie demo
@@ -18,6 +18,10 @@ test: $(VENV)/.installed-test
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -m slow
+
+# A real atproto network for the tests of Bluesky: 700 MB and some minutes, once; without it they skip.
+atproto: $(VENV)/.installed-test
+	PYTHON=$(CURDIR)/$(BIN)/python tests/servers/atproto/install.sh
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .

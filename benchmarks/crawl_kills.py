@@ -8,6 +8,7 @@ spools must hold the same messages, word for word. Exit code 1 when they do not.
 """
 
 import argparse
+import json
 import os
 import random
 import shutil
@@ -17,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +30,7 @@ from simulator.world import World
 
 # Words that nearly every message holds: what is gated depends on what came first, and here two orders are compared.
 COMMON = "le la les de des du un une et est pas que qui on je il elle nous vous pour dans sur ce ça c à en".split()
+Items = dict[str, tuple[str, bytes]]  # by id: platform and kind, digest
 CRAWL = [sys.executable, "-m", "polyphonie.cli.app", "crawl", "--home"]
 
 
@@ -79,7 +83,13 @@ def begin(home: Path, servers: Servers) -> None:
     }
     # One server: of two, which is first to tell a message decides whether an answer to it is kept.
     address = f"http://{servers.addresses[servers.domains[0]]}"
-    rows["mastodon-a"] = {"platform": "mastodon", "instance": address, "public": True, "delay_s": 0}
+    rows["mastodon-a"] = {
+        "platform": "mastodon",
+        "instance": address,
+        "public": True,
+        "delay_s": 0,
+        "recheck_hours": 0.0002,
+    }
     for keys in rows.values():
         keys |= {
             "every_s": 1,
@@ -106,10 +116,14 @@ def follow_and_kill(home: Path, after_s: float) -> float:
     return time.monotonic() - began
 
 
-def items(home: Path) -> dict[str, bytes]:
-    """Digest of each message of a spool, by id."""
+def items(home: Path) -> Items:
+    """What each message of a spool is (platform and kind), and its digest, by id."""
+    found = {}
     with sqlite3.connect(home / "spool.sqlite") as base:
-        return dict(base.execute("SELECT id, digest FROM items"))
+        for name, digest, payload in base.execute("SELECT id, digest, payload FROM items"):
+            if post := json.loads(zlib.decompress(payload)).get("post"):
+                found[name] = (f"{post['source']} {post['kind']}", digest)
+    return found
 
 
 def outcomes(home: Path) -> int:
@@ -118,11 +132,13 @@ def outcomes(home: Path) -> int:
         return int(base.execute("SELECT coalesce(sum(number), 0) FROM outcomes WHERE outcome = 'kept'").fetchone()[0])
 
 
-def compare(killed: dict[str, bytes], whole: dict[str, bytes], kept: int, kills: int) -> int:
+def compare(killed: Items, whole: Items, kept: int, kills: int) -> int:
     lost = whole.keys() - killed.keys()
     more = killed.keys() - whole.keys()
     other = [found for found in killed.keys() & whole.keys() if killed[found] != whole[found]]
-    print(f"{kills} kills, {len(whole):,} items in the run that was not killed")
+    for title, some, where in (("lost", lost, whole), ("only in the killed one", more, killed)):
+        print(title, dict(Counter(where[found][0] for found in some)), file=sys.stderr)
+    print(f"{kills} kills, {len(whole):,} messages in the run that was not killed")
     print(f"lost                    {len(lost):>8,}")
     print(f"only in the killed one  {len(more):>8,}")
     print(f"with another content    {len(other):>8,}")

@@ -64,7 +64,7 @@ def deletions(stage: Stage) -> list[tuple[str, datetime]]:
     """(uri, when it is deleted) of the messages of Bluesky that are, in order of time."""
     script = stage.world.truth().script
     gone = [one for one in script.messages if one.deleted_at and one.author.platform == "bluesky"]
-    return sorted(((uri(one), instant(one.deleted_at)) for one in gone), key=lambda found: found[1])
+    return sorted(((uri(script, one), instant(one.deleted_at)) for one in gone), key=lambda found: found[1])
 
 
 def delays(stage: Stage, home: Path, moments: list[tuple[str, datetime]], wanted: int):

@@ -5,10 +5,11 @@ from collections import Counter
 from typing import Any, Self
 
 from scrapy.crawler import Crawler
+from scrapy.exceptions import DropItem
 
 from crawlers.spider import Parcel, SourceSpider
 
-LOOK_S = 0.05  # at whether Scrapy is done with a batch
+LOOK_S = 0.1
 
 
 class SpoolPipeline:
@@ -21,29 +22,29 @@ class SpoolPipeline:
 
     async def process_item(self, item: Any) -> Counter[str]:
         spider = self.crawler.spider
-        self._look_later()
         assert isinstance(item, Parcel)
         assert isinstance(spider, SourceSpider)
+        storing = asyncio.ensure_future(spider.store(item.heard))
+        # A spider that is stopped does not wait for room in the spool.
+        item.stored.add_done_callback(lambda _: storing.cancel())
         try:
-            outcomes = await spider.store(item.heard)
+            outcomes = await storing
         except BaseException as error:
+            if item.stored.cancelled():
+                raise DropItem("stopped before it was stored") from None
             # The spider waits for this batch: it must stop there, with its cursor where it is.
             item.stored.set_exception(error)
             raise
-        item.stored.set_result(outcomes)
+        finally:
+            asyncio.get_running_loop().call_later(LOOK_S, self._look)
+        if not item.stored.cancelled():
+            item.stored.set_result(outcomes)
         return outcomes
 
-    def _look_later(self) -> None:
-        asyncio.get_running_loop().call_later(LOOK_S, self._let_close)
-
-    def _let_close(self) -> None:
-        # Scrapy (2.19) looks whether it may close after responses, not after what `start` gave: told to stop while a
-        # batch is here, it would wait for ever.
-        spider = self.crawler.spider
+    def _look(self) -> None:
+        # Scrapy 2.19 closes a spider once no item is under way, but does not look again after an item that came from
+        # `start`: asked to stop while one was stored, it would never end.
         slot = self.crawler.engine.scraper.slot if self.crawler.engine else None
-        if slot is None or spider is None:
-            return
-        if slot.itemproc_size:
-            self._look_later()
-        elif slot.closing is not None and not slot.closing.called and slot.is_idle():
+        spider = self.crawler.spider
+        if slot and spider and slot.closing and not slot.closing.called and slot.is_idle():
             slot.closing.callback(spider)

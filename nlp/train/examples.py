@@ -12,6 +12,8 @@ from nlp.models.pairs import Pair
 from polyphonie.errors import InputError
 
 FAVOUR, AGAINST, UNCLEAR = 0, 1, 2
+ROBUST = "robust"
+HELD_SECTORS = frozenset(("sport", "outre-mer"))  # subjects of which training says nothing
 _LABELS = {"favour": FAVOUR, "against": AGAINST, "unclear": UNCLEAR}
 _MODALS = {"faut", "doit", "doivent", "devrait", "être", "pouvoir", "tous", "tout", "toute", "toutes", "dans", "pour"}
 _FLIPPED = {FAVOUR: AGAINST, AGAINST: FAVOUR, UNCLEAR: UNCLEAR}
@@ -54,17 +56,23 @@ def read_english(path: Path) -> list[Example]:
     return [Example(Pair(row["proposal"], row["text"].strip()), _LABELS[row["stance"]]) for row in read_jsonl(path)]
 
 
-def read_corpus(folder: Path) -> Corpus:
-    """Every `*_proposals.jsonl` and `*_posts.jsonl` of the folder, in the order of their names."""
-    proposals = {row["id"]: row for path in sorted(folder.glob("*_proposals.jsonl")) for row in read_jsonl(path)}
-    posts = [row for path in sorted(folder.glob("*_posts.jsonl")) for row in read_jsonl(path)]
+def read_corpus(folder: Path, apart: str = ROBUST) -> Corpus:
+    """Every `*_proposals.jsonl` and `*_posts.jsonl` of the folder, in the order of their names, but those of the part that
+    only judges (`apart`)."""
+    proposals = {row["id"]: row for path in _parts(folder, "proposals", apart) for row in read_jsonl(path)}
+    posts = [row for path in _parts(folder, "posts", apart) for row in read_jsonl(path)]
     if not posts:
         raise InputError(f"{folder} holds no *_posts.jsonl: give the folder of the corpus")
     return Corpus(proposals, posts)
 
 
+def _parts(folder: Path, kind: str, apart: str) -> list[Path]:
+    return [path for path in sorted(folder.glob(f"*_{kind}.jsonl")) if path.name != f"{apart}_{kind}.jsonl"]
+
+
 def split_corpus(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
-    """(training, development): about `share` of the proposals of each part are held out, with their posts.
+    """(training, development): about `share` of the proposals of each part are held out, and every one of HELD_SECTORS,
+    with their posts.
 
     A proposal that says nearly the same as a held one, in another part, is in neither.
     """
@@ -74,6 +82,7 @@ def split_corpus(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpu
         parts.setdefault(name.split("-")[0], []).append(name)
     for part, names in sorted(parts.items()):
         held.update(random.Random(f"{seed}-{part}").sample(sorted(names), round(share * len(names))))
+    held.update(name for name, row in corpus.proposals.items() if row["sector"] in HELD_SECTORS)
     statements = {name: _content_words(row["statement"]) for name, row in corpus.proposals.items()}
     twins = {name for name in statements if any(_alike(statements[name], statements[other]) for other in held)}
     return _restrict(corpus, set(corpus.proposals) - held - twins), _restrict(corpus, held)

@@ -22,7 +22,7 @@ def part_of(proposal: str) -> Part:
 
 
 def read_arguments(path: Path, part: Part) -> list[Example]:
-    """Arguments on the proposals of a part, as examples; those whose author voted otherwise than they argued are left out.
+    """Arguments on the proposals of a part, as examples, without those whose author voted otherwise than they argued.
 
     About a tenth of the sides are wrong where nobody's vote tells (measured where it does: 10.3 %).
     """

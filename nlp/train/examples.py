@@ -57,8 +57,8 @@ def read_english(path: Path) -> list[Example]:
 
 
 def read_corpus(folder: Path, apart: str = ROBUST) -> Corpus:
-    """Every `*_proposals.jsonl` and `*_posts.jsonl` of the folder, in the order of their names, but those of the part that
-    only judges (`apart`)."""
+    """Every `*_proposals.jsonl` and `*_posts.jsonl` of the folder, in the order of their names, but those of the part
+    that only judges (`apart`)."""
     proposals = {row["id"]: row for path in _parts(folder, "proposals", apart) for row in read_jsonl(path)}
     posts = [row for path in _parts(folder, "posts", apart) for row in read_jsonl(path)]
     if not posts:

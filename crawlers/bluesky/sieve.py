@@ -54,12 +54,18 @@ class _Glimpse(NamedTuple):
 
 
 class Sieve:
-    """`held` tells which of some uris are kept, as messages or as likes."""
+    """`held` tells which of some uris are kept, as messages or as likes; `opted_out` who asked not to be heard."""
 
     def __init__(
-        self, criteria: Criteria, profiles: Profiles, room: Room, held: Callable[[Sequence[str]], set[str]]
+        self,
+        criteria: Criteria,
+        profiles: Profiles,
+        room: Room,
+        held: Callable[[Sequence[str]], set[str]],
+        opted_out: Callable[[str], bool],
     ) -> None:
         self._criteria, self._profiles, self._room, self._held = criteria, profiles, room, held
+        self._opted_out = opted_out
         self._window = Window()
         self.through_us = 0  # up to here an earlier process has heard everything
 
@@ -181,6 +187,8 @@ class Sieve:
         elif standing and held_back is None and one.uri not in self._room:
             sifted.natives.append(signed(message, standing.handle))
             held.add(one.uri)
+        elif self._opted_out(message.author or ""):
+            sifted.counts["opted out"] += 1  # the AppView is not even asked
         else:
             self._room.enter(message, one.place, leader if held_back else None)
         return True

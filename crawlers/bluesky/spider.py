@@ -82,7 +82,7 @@ class Spider(SourceSpider):
         source = self.source
         self._profiles = Profiles(self.get, source.appview)
         self._room = Room(self._profiles, source.retry_s)
-        self._sieve = Sieve(self.criteria, self._profiles, self._room, self._held)
+        self._sieve = Sieve(self.criteria, self._profiles, self._room, self._held, self._opted_out)
         self._sieve.through_us = int(self.cursor.get("through_us", 0))
         self._repositories = Repositories(self.get, source.plc, source.repositories)
         self._place = Place.of(self.cursor) or Place.present(source.since_s)
@@ -231,6 +231,9 @@ class Spider(SourceSpider):
         ids = {keys.record(platform, uri): uri for uri in uris}
         spool = self.crawl.spool
         return {ids[found] for found in (*spool.knows(ids), *spool.journal.is_interaction(list(ids)))}
+
+    def _opted_out(self, did: str) -> bool:
+        return (self.crawl.platform(SOURCE), did) in self.crawl.border.opt_outs
 
     def _items_of(self, did: str) -> list[str]:
         return self.crawl.spool.items_of(self.crawl.border.tokens(self.crawl.platform(SOURCE), did))

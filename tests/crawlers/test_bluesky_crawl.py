@@ -20,7 +20,7 @@ from crawlers.bluesky.stream import Stream
 from crawlers.sources import read_sources
 from crawlers.spider import SourceError
 from polyphonie.errors import ConfigurationError
-from polyphonie.pseudonyms import Keyring
+from polyphonie.pseudonyms import Keyring, OptOuts
 from polyphonie.spool import Spool
 from tests.servers.jetstream import Fault, Jetstream
 from tests.servers.jetstream_events import LIKE, REPOST, Pen, did, uri
@@ -132,6 +132,7 @@ def a_busy_hour(pen):
     yield pen.account("gil", None)
     yield pen.commit("bob", "app.bsky.feed.post", "bad", {"text": 12})
     yield pen.post("bob", "2", "Bonsoir") | {"novelty": 1}
+    yield pen.post("jim", "1", "Mes retraites")  # opted out
 
 
 KEPT = [
@@ -148,14 +149,17 @@ def test_what_is_heard_is_kept_replaced_forgotten_and_never_counted_twice(tmp_pa
     jetstream.events = list(a_busy_hour(Pen()))
     jetstream.hidden, jetstream.strangers = {did("eve")}, {did("fay")}
     home = Home(tmp_path, jetstream, protocol=protocol)
+    keys = Keyring(tmp_path / "keys")
+    OptOuts(tmp_path / "opt-outs", keys).add("bluesky", did("jim"))
     counts, said = home.crawl()
 
     assert sorted(home.posts()) == KEPT
     assert home.posts()["post", "Vos retraites, un jour"].flags == ("impossible_date",)
     assert home.posts()["post", "Oui aux retraites"].flags == ()
-    assert (counts["signed-in only"], counts["profile unknown"], counts["refused"]) == (1, 1, 1)
+    ended = ("signed-in only", "profile unknown", "opted out", "refused")
+    assert [counts[outcome] for outcome in ended] == [1, 1, 1, 1]
+    assert did("jim") not in jetstream.looked_up
     with home.spool() as spool:
-        keys = Keyring(tmp_path / "keys")
         liked = [keys.record("bluesky", uri(who, rkey, LIKE)) for who, rkey in (("bob", "like-1"), ("cat", "like-2"))]
         assert spool.journal.is_interaction(liked) == {liked[0]}
         assert any("novelty" in name for name in spool.journal.unknown_fields("jet"))

@@ -110,6 +110,8 @@ class Keyring:
         return closed
 
     def _key(self, name: str) -> bytes:
+        if name == "permanent" and name in self._loaded:
+            return self._loaded[name]
         path = self.folder / f"{name}.key"
         # Another process may have closed the epoch: what it destroyed must not live on in this one.
         if not path.exists():

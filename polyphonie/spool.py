@@ -106,6 +106,7 @@ class Spool:
         # Erased means erased: freed pages are overwritten.
         self._connection.execute("PRAGMA secure_delete=ON")
         self.journal = Journal(self._connection)
+        self._room = 0  # items that surely fit
 
     def close(self) -> None:
         self._connection.close()
@@ -123,14 +124,8 @@ class Spool:
     def put(self, arrival: Arrival) -> int:
         """Store an arrival whole or not at all; returns how many items are new or changed. Raises SpoolFull."""
         with self._transaction() as sql:
-            waiting = sql.execute("SELECT count(*) FROM items WHERE state IN ('todo', 'doing')").fetchone()[0]
             # What takes away is never made to wait: somebody may have asked to be forgotten.
-            coming = sum(envelope.deletion is None for envelope in arrival.envelopes)
-            if coming and waiting + coming > self.capacity:
-                raise SpoolFull(
-                    f"the spool holds {waiting} waiting items and may hold {self.capacity}; "
-                    "run `polyphonie enrich`, then the same command again: it resumes where it stopped"
-                )
+            self._make_room(sum(envelope.deletion is None for envelope in arrival.envelopes))
             changed = sum(_put_one(sql, envelope) for envelope in arrival.envelopes)
             for refusal in arrival.refusals:
                 _refuse(sql, refusal)
@@ -144,6 +139,21 @@ class Spool:
                 self.journal.record(arrival.entry)
             self.journal.erase(envelope.deletion.id for envelope in arrival.envelopes if envelope.deletion)
         return changed
+
+    def _make_room(self, coming: int) -> None:
+        # Counting a million waiting items takes as long as storing a batch: it is done again when an eighth of the room
+        # that was found is used, since other processes fill the spool too.
+        if coming <= self._room:
+            self._room -= coming
+            return
+        query = "SELECT count(*) FROM items WHERE state IN ('todo', 'doing')"
+        waiting = self._connection.execute(query).fetchone()[0]
+        if coming and waiting + coming > self.capacity:
+            raise SpoolFull(
+                f"the spool holds {waiting} waiting items and may hold {self.capacity}; "
+                "run `polyphonie enrich`, then the same command again: it resumes where it stopped"
+            )
+        self._room = (self.capacity - waiting - coming) // 8
 
     def knows(self, ids: Iterable[str]) -> set[str]:
         """Those of these ids, or of the other names of messages, that came and are not gone."""

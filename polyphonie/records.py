@@ -187,16 +187,59 @@ class Tally(Record):
     replicates: dict[str, str]
 
 
-class Label(Record):
-    """A human answer about one post and one proposal, with the probability with which the post was drawn."""
+class Drawn(Record):
+    """A post drawn to be labelled about one proposal, and how: enough to estimate with after its text is gone."""
 
-    id: Key
+    round: Slug
     post: Key
     proposal: Slug
-    answer: Annotated[str, StringConstraints(pattern="^(favour|against|neither|not_about)$")]
+    month: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}$")]
+    stratum: str
+    stratum_size: int = Field(ge=1)
+    place: int = Field(ge=0)  # in the random order of its stratum: answers count up to the first that is missing
+    turn: int = Field(ge=0)  # in the order in which the round is read
+    drawn_with: Annotated[float, Field(gt=0.0, le=1.0)]  # drawn in its stratum / size of its stratum
+    p_favour: Probability  # what the model said then
+    p_against: Probability
+    p_unclear: Probability
+
+
+class Round(Record):
+    """One draw: what it was drawn from, and what the model said of all that could have been drawn."""
+
+    id: Slug
+    proposal: Slug | None = None  # None: all of them
+    since: date
+    until: date  # exclusive
+    sources: tuple[str, ...] = ()
+    sectors: tuple[str, ...] = ()
+    seed: str
+    made_at: Instant
+    size: int = Field(ge=0)  # pairs of a post and a proposal that could have been drawn
+    drawn: int = Field(ge=0)
+    frame: dict[str, tuple[float, float, float]]  # proposal -> sums of p_favour, p_against and p_unclear
+
+
+class Label(Record):
+    """An answer to "is this post for, against, neither, or not about this proposal"; it outlives the text it is about.
+
+    Whoever answers is a role, never a name: `annotatrice-1` for a person, `reader:SLUG` for a machine. A person who
+    could not tell has `skipped` it, which is no answer but says that it was asked.
+    """
+
+    id: Key  # see `label_id`
+    post: Key
+    proposal: Slug
+    answer: Annotated[str, StringConstraints(pattern="^(favour|against|neither|not_about|skipped)$")]
     drawn_with: Annotated[float, Field(gt=0.0, le=1.0)]
-    answered_by: Slug  # a role, never a name
+    answered_by: Slug
     at: Instant
+    round: Slug | None = None  # of the draw in which it was asked
+    words: Annotated[str, StringConstraints(pattern="^([0-9a-f]{4})?$")] = ""  # see `words_of`
+
+    @property
+    def human(self) -> bool:
+        return not self.answered_by.startswith("reader:")
 
 
 class Deletion(Record):
@@ -237,3 +280,13 @@ def record_id(*parts: Any) -> str:
 def position_id(post: str, proposal: str, origin: Origin) -> str:
     """A retry, or a second reading by a newer model, replaces the position instead of adding one."""
     return record_id("position", post, proposal, origin)
+
+
+def label_id(post: str, proposal: str, answered_by: str) -> str:
+    """One role has one answer about a post and a proposal: a correction replaces it."""
+    return record_id("label", post, proposal, answered_by)
+
+
+def words_of(text: str) -> str:
+    """16 bits of a digest: enough to notice that a text was reworded, far too few to find out what it said."""
+    return record_id("words", text)[:4]

@@ -1,12 +1,12 @@
 """Where a redirect may lead: never out of encryption, never from the public web into our own network."""
 
-import ipaddress
 from typing import Self
 from urllib.parse import urlsplit
 
 from scrapy.crawler import Crawler
 from scrapy.http import Request
 
+from crawlers.politeness.places import public
 from crawlers.politeness.refusals import refuse
 from crawlers.politeness.turns import host_of
 
@@ -36,16 +36,6 @@ def may_lead(origin: str, target: str) -> bool:
     here, there = urlsplit(origin), urlsplit(target)
     if there.scheme not in ("http", "https"):
         return False
-    if _inside(there.hostname or ""):
-        return _inside(here.hostname or "")
+    if not public(there.hostname or ""):
+        return not public(here.hostname or "")
     return here.scheme == "http" or there.scheme == "https"
-
-
-def _inside(hostname: str) -> bool:
-    """This machine or a private network, as far as the name says."""
-    if hostname == "localhost" or hostname.endswith(".localhost"):
-        return True
-    try:
-        return not ipaddress.ip_address(hostname).is_global
-    except ValueError:
-        return False

@@ -7,6 +7,7 @@ import pytest
 from scrapy.http import HtmlResponse, Response
 
 from crawlers.politeness import robots, tdm
+from crawlers.politeness.places import public
 from crawlers.politeness.redirects import may_lead
 from crawlers.politeness.tdm import no_ai, reserved_by
 from crawlers.politeness.turns import JITTER, Host, host_of
@@ -197,12 +198,47 @@ def test_a_feed_reserves_by_its_header():
         ("https://a.example/x", "https://localhost/x", False),
         ("http://a.example/x", "http://169.254.169.254/latest", False),
         ("http://a.example/x", "http://[::1]:9200/", False),
+        ("http://a.example/x", "http://127.1/", False),
+        ("http://a.example/x", "http://intranet/", False),
         ("http://127.0.0.1:1/x", "http://127.0.0.1:2/x", True),
         ("https://a.example/x", "file:///etc/passwd", False),
     ],
 )
 def test_where_a_redirect_may_lead(origin, target, followed):
     assert may_lead(origin, target) is followed
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("a.example", True),
+        ("A.Example.", True),
+        ("élan.example", True),
+        ("4chan.example", True),
+        ("x.0x.example", True),
+        ("93.184.215.14", True),
+        ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True),
+        ("", False),
+        ("intranet", False),
+        ("localhost.", False),
+        ("a.localhost", False),
+        ("printer.local", False),
+        ("10.0.0.1", False),
+        ("::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("127.1", False),  # what follows is an address to the resolvers of most systems
+        ("127.1.", False),
+        ("2130706433", False),
+        ("0x7f.1", False),
+        ("1.2.3.0x7F", False),
+        ("0177.0.0.01", False),
+        ("127。0。0。1", False),
+        ("１２７.1", False),
+        ("a..example", False),
+    ],
+)
+def test_which_hosts_are_of_the_public_web(host, expected):
+    assert public(host) is expected
 
 
 def test_a_host_is_the_same_on_both_ports_of_the_web():

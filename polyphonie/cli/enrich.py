@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -18,7 +19,7 @@ from nlp.matching import Matcher
 from nlp.stance import load_stance
 from nlp.topics import Topics
 from polyphonie.cli.erasing import erase
-from polyphonie.cli.measure import measure_all
+from polyphonie.cli.measure import expire_old, expired_at, measure_all
 from polyphonie.cli.reaching import retell, settle
 from polyphonie.cli.workspace import AsJson, Home, Workspace, console, progress, say
 from polyphonie.records import Post, Proposal
@@ -63,6 +64,10 @@ def enrich_command(
                 measure_all(work)
             if not follow:
                 break
+            # A service that only follows must not keep what it promised to let go.
+            last = expired_at(work)
+            if last is None or last.date() < datetime.now(UTC).date():
+                expire_old(work, datetime.now(UTC))
             time.sleep(FOLLOW_PAUSE_S)
     words = f"{counts['posts']:,} posts, {counts['positions']:,} positions, {counts['deletions']:,} deletions"
     say(dict(counts), as_json, f"{words}, {counts['quarantined']:,} quarantined.\nNext: `polyphonie dashboard`.")

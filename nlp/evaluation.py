@@ -1,8 +1,8 @@
-"""Judges a stance model on labelled rows: F1, accuracy, confusion counts, and an interval over proposals."""
+"""Judges a stance model on labelled rows: reads them, asks the model, and says how well it did, for whom."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,10 +11,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp.models.pairs import Pair
+from nlp.scores import (
+    AGAINST,
+    COVERAGES,
+    FAVOUR,
+    UNCLEAR,
+    Bin,
+    Kept,
+    accuracy_interval,
+    at_coverage,
+    bootstrap_interval,
+    calibration_error,
+    calibration_interval,
+    calibration_noise,
+    confusions,
+    f1_by_class,
+    for_precision,
+    groups_of,
+    macro_f1,
+    reliability,
+)
 from polyphonie.errors import InputError
 
-FAVOUR, AGAINST, UNCLEAR = 0, 1, 2
-_SIDES = (FAVOUR, AGAINST)
+__all__ = ["AGAINST", "FAVOUR", "UNCLEAR", "Labelled", "Row", "Scores", "evaluate", "read_rows", "score"]
+
 _WORDS = {
     "favour": FAVOUR,
     "favor": FAVOUR,
@@ -24,7 +44,8 @@ _WORDS = {
     "none": UNCLEAR,
     "neutral": UNCLEAR,
 }
-_DRAWS = 2_000
+# Texts on one proposal: what a small proposal's figure rests on, and a large one's.
+SIZES = {"1-2": (1, 2), "3-9": (3, 9), "10+": (10, 10**9)}
 
 
 class Predicts(Protocol):
@@ -35,10 +56,11 @@ class Predicts(Protocol):
 
 @dataclass(frozen=True)
 class Row:
-    """A pair and its true stance (0 favour, 1 against, 2 unclear)."""
+    """A pair, its true stance (0 favour, 1 against, 2 unclear) and where it comes from, if that is told."""
 
     pair: Pair
     truth: int
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,21 +90,43 @@ class Scores:
     interval: tuple[float, float]
     macro_f1_sided: float
     accuracy: float
+    accuracy_interval: tuple[float, float]
     calibration_error: float
     abstained: float
     f1: tuple[float, float, float]
     confusion: tuple[tuple[int, ...], ...]
 
 
+@dataclass(frozen=True)
+class Report:
+    """All that is said of a model on some rows.
+
+    calibration_noise: the calibration error that true probabilities would have on so many rows. threshold: what
+    reaches the precision asked for, None where nothing does. by_source and by_size (texts on one proposal): the
+    scores of each part.
+    """
+
+    scores: Scores
+    calibration_interval: tuple[float, float]
+    calibration_noise: float
+    reliability: tuple[Bin, ...]
+    coverage: tuple[Kept, ...]
+    precision: float
+    threshold: Kept | None
+    by_source: dict[str, Scores]
+    by_size: dict[str, Scores]
+
+
 def read_rows(path: Path) -> Labelled:
-    """Rows {proposal, text, parent?, stance} of a JSONL file; other keys are ignored.
+    """Rows {proposal, text, parent?, stance, source?} of a JSONL file; other keys are ignored.
 
     stance is favour, against or unclear (also FOR, FAVOR, AGAINST, NONE, NEUTRAL in any case). A malformed row is
     refused with its line number and the reason. Raises InputError when the file cannot be read at all.
     """
     try:
         content = path.read_bytes()
-        lines = content.decode("utf-8-sig").splitlines()
+        # Not splitlines: a text may hold U+2028, which JSON does not escape.
+        lines = content.decode("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as UTF-8 JSONL: {error}") from error
     rows, refused = [], []
@@ -107,22 +151,30 @@ def _parse(row: Any) -> Row:
     for key in ("proposal", "text"):
         if not isinstance(row.get(key), str) or not row[key].strip():
             raise ValueError(f"{key} is missing or empty")
-    parent = row.get("parent")
-    if parent is not None and not isinstance(parent, str):
-        raise ValueError("parent is not a text")
+    for key in ("parent", "source"):
+        if row.get(key) is not None and not isinstance(row[key], str):
+            raise ValueError(f"{key} is not a text")
     truth = _WORDS.get(str(row.get("stance")).strip().lower())
     if truth is None:
         raise ValueError(f"stance is {row.get('stance')!r}, expected favour, against or unclear")
-    return Row(Pair(row["proposal"], row["text"], parent or None), truth)
+    return Row(Pair(row["proposal"], row["text"], row.get("parent") or None), truth, row.get("source") or "")
 
 
 def evaluate(model: Predicts, rows: Sequence[Row], abstain_below: float = 0.0, seed: int = 0) -> Scores:
     """Scores of the model on the rows; see Scores. Raises InputError when there is no row."""
     if not rows:
         raise InputError("nothing to evaluate: the file holds no valid row")
-    probabilities = model.predict([row.pair for row in rows])
-    truth = np.array([row.truth for row in rows])
-    return score(truth, probabilities, [row.pair.proposal for row in rows], abstain_below, seed)
+    return score(truth_of(rows), model.predict([row.pair for row in rows]), proposals_of(rows), abstain_below, seed)
+
+
+def truth_of(rows: Sequence[Row]) -> NDArray[np.int64]:
+    """(n,) true stances."""
+    return np.array([row.truth for row in rows], np.int64)
+
+
+def proposals_of(rows: Sequence[Row]) -> list[str]:
+    """The proposal of each row."""
+    return [row.pair.proposal for row in rows]
 
 
 def score(
@@ -134,11 +186,10 @@ def score(
 ) -> Scores:
     """Scores of (n, 3) probabilities against (n,) true stances, rows being grouped by proposal for the interval."""
     kept = probabilities.max(axis=1) >= abstain_below
-    groups = np.unique(np.array(proposals), return_inverse=True)[1]
-    answers = np.where(kept, probabilities.argmax(axis=1), UNCLEAR)
-    counts = _confusions(truth, answers, groups, int(groups.max()) + 1)
+    groups = groups_of(list(proposals))
+    counts = confusions(truth, np.where(kept, probabilities.argmax(axis=1), UNCLEAR), groups)
     total = counts.sum(axis=0)
-    sided = _confusions(truth, probabilities[:, :2].argmax(axis=1), groups, int(groups.max()) + 1).sum(axis=0)
+    sided = confusions(truth, probabilities[:, :2].argmax(axis=1), groups).sum(axis=0)
     favour, against, unclear = (float(value) for value in f1_by_class(total))
     return Scores(
         n=len(truth),
@@ -147,6 +198,7 @@ def score(
         interval=bootstrap_interval(counts, seed),
         macro_f1_sided=float(macro_f1(sided)),
         accuracy=float(np.trace(total) / total.sum()) if total.sum() else float("nan"),
+        accuracy_interval=accuracy_interval(counts, seed),
         calibration_error=calibration_error(truth, probabilities),
         abstained=float(1 - kept.mean()),
         f1=(favour, against, unclear),
@@ -154,50 +206,45 @@ def score(
     )
 
 
-def _confusions(
-    truth: NDArray[np.int64], answers: NDArray[np.int64], groups: NDArray[np.int64], n_groups: int
-) -> NDArray[np.int64]:
-    """(groups, 3, 3) counts, truth then answer."""
-    counts = np.zeros((n_groups, 3, 3), np.int64)
-    np.add.at(counts, (groups, truth, answers), 1)
-    return counts
+def report(
+    rows: Sequence[Row],
+    probabilities: NDArray[np.float32],
+    abstain_below: float = 0.0,
+    precision: float = 0.8,
+    seed: int = 0,
+) -> Report:
+    """Everything that is known of (n, 3) probabilities on n rows; see Report. Raises InputError without rows."""
+    if not rows:
+        raise InputError("nothing to evaluate: no valid row")
+    truth, proposals = truth_of(rows), proposals_of(rows)
+    groups = groups_of(proposals)
+
+    def part(chosen: NDArray[np.bool_]) -> Scores:
+        names = [proposals[place] for place in np.flatnonzero(chosen)]
+        return score(truth[chosen], probabilities[chosen], names, abstain_below, seed)
+
+    return Report(
+        scores=score(truth, probabilities, proposals, abstain_below, seed),
+        calibration_interval=calibration_interval(truth, probabilities, groups, seed=seed),
+        calibration_noise=calibration_noise(probabilities, seed=seed),
+        reliability=reliability(truth, probabilities),
+        coverage=tuple(at_coverage(truth, probabilities, groups, share, seed) for share in COVERAGES),
+        precision=precision,
+        threshold=for_precision(truth, probabilities, groups, precision, seed),
+        by_source={name: part(chosen) for name, chosen in _sources(rows)},
+        by_size={name: part(chosen) for name, chosen in _sizes(groups)},
+    )
 
 
-def f1_by_class(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(..., 3) F1 of each class from (..., 3, 3) counts; NaN where a class is neither true nor answered."""
-    right = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
-    total = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    scores: NDArray[np.float64] = np.divide(2 * right, total, out=np.full(right.shape, np.nan), where=total > 0)
-    return scores
+def _sources(rows: Sequence[Row]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    sources = np.array([row.source for row in rows])
+    for name in sorted(set(sources.tolist())):
+        yield str(name), sources == name
 
 
-def macro_f1(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(...,) mean F1 of favour and against, the usual score of stance (Mohammad et al. 2016, SemEval task 6)."""
-    return np.asarray(f1_by_class(confusion)[..., list(_SIDES)].mean(axis=-1), dtype=np.float64)
-
-
-def calibration_error(truth: NDArray[np.int64], probabilities: NDArray[np.float32], bins: int = 10) -> float:
-    """Expected calibration error (Guo et al. 2017): mean gap, over equal bins of the top probability weighted by
-    their rows, between that probability and the share of right answers. NaN without rows."""
-    if not len(truth):
-        return float("nan")
-    top = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == truth
-    place = np.minimum((top * bins).astype(np.int64), bins - 1)
-    gaps = np.bincount(place, weights=right - top, minlength=bins)
-    return float(np.abs(gaps).sum() / len(truth))
-
-
-def bootstrap_interval(counts: NDArray[np.int64], seed: int) -> tuple[float, float]:
-    """95 % percentile interval of the macro-F1 when proposals, with all their rows, are drawn again.
-
-    counts: (proposals, 3, 3); NaN where they are all zero. Texts on one proposal share its difficulty, so rows are not
-    drawn one by one.
-    """
-    if not counts.sum():
-        return float("nan"), float("nan")
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=_DRAWS)
-    drawn = (weights @ counts.reshape(len(counts), 9)).reshape(_DRAWS, 3, 3)
-    low, high = np.nanquantile(macro_f1(drawn), [0.025, 0.975])
-    return float(low), float(high)
+def _sizes(groups: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    size = np.bincount(groups)[groups]
+    for name, (least, most) in SIZES.items():
+        chosen = (size >= least) & (size <= most)
+        if chosen.any():
+            yield name, chosen

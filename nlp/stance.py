@@ -1,5 +1,6 @@
 """Reads whether a text is for or against a proposal: probabilities, and the sentence that decided."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp.calibration import UNCALIBRATED, Calibration, Family, read_calibration
 from nlp.models import resolve
 from nlp.models.backends import FILE, Backend, Evidence, open_classifier, open_onnx, open_torch
 from nlp.models.pairs import Pair
@@ -46,19 +48,28 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class StanceModel:
-    """A reader, whatever runs it. Probabilities do not depend on which pairs are read together."""
+    """A reader, whatever runs it. Probabilities do not depend on which pairs are read together.
+
+    `families` says, for each pair, what its text comes from: the calibration differs (None: all social).
+    """
 
     backend: Backend
+    calibration: Calibration = UNCALIBRATED
 
     @property
     def version(self) -> str:
         return self.backend.version
 
-    def predict(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
+    def predict(self, pairs: Sequence[Pair], families: Sequence[Family] | None = None) -> NDArray[np.float32]:
         """(n, 3) calibrated probabilities of favour, against and unclear (order of STANCES), rows as the pairs."""
-        return softmax(self.backend.logits(pairs) / self.backend.temperature)
+        return self._calibrated(self.backend.logits(pairs), families)
 
-    def read(self, pairs: Sequence[Pair]) -> tuple[NDArray[np.float32], list[int]]:
+    def _calibrated(self, logits: NDArray[np.float32], families: Sequence[Family] | None) -> NDArray[np.float32]:
+        return self.calibration.apply(softmax(logits / self.backend.temperature), families)
+
+    def read(
+        self, pairs: Sequence[Pair], families: Sequence[Family] | None = None
+    ) -> tuple[NDArray[np.float32], list[int]]:
         """What `predict` says, and the rank, in `sentences(text)`, of the sentence that decided.
 
         The head is linear over the mean of the tokens, so each token's part in the answer is known exactly; the
@@ -66,10 +77,10 @@ class StanceModel:
         alone instead.
         """
         if self.backend.evidence is None:
-            probabilities = self.predict(pairs)
+            probabilities = self.predict(pairs, families)
             return probabilities, self._read_alone(pairs, probabilities)
         logits, evidence = self.backend.evidence(pairs)
-        probabilities = softmax(logits / self.backend.temperature)
+        probabilities = self._calibrated(logits, families)
         answers = probabilities.argmax(axis=1).tolist()
         ranks = [_strongest(*found) for found in zip(pairs, evidence, answers, strict=True)]
         return probabilities, ranks
@@ -110,6 +121,12 @@ def _strongest(pair: Pair, evidence: Evidence, answer: int) -> int:
     return int(np.bincount(owner, pull, len(pieces)).argmax())
 
 
+def digest_of_reader(folder: Path) -> str:
+    """`sha256:` and the digest of our file: a calibration is of one file, not of a name."""
+    with (folder / FILE).open("rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def load_stance(name: str, backend: Literal["onnx", "torch"], cache: Path, threads: int) -> StanceModel:
     """The stance model `name` (see `nlp.models.resolve`), run by `backend` on `threads` threads (0: every core).
 
@@ -118,7 +135,8 @@ def load_stance(name: str, backend: Literal["onnx", "torch"], cache: Path, threa
     """
     folder = resolve(name, cache)
     if (folder / FILE).is_file():
-        return StanceModel(open_onnx(folder, threads) if backend == "onnx" else open_torch(folder, threads))
+        opened = open_onnx(folder, threads) if backend == "onnx" else open_torch(folder, threads)
+        return StanceModel(opened, read_calibration(digest_of_reader(folder)))
     if backend == "onnx":
         raise ConfigurationError(
             f"nlp.stance_backend: {name} holds no {FILE}; set the backend to torch to run a transformers classifier"

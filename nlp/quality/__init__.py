@@ -15,6 +15,26 @@ class _Measured(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Sureness(_Measured):
+    """Answers of a like top probability: how many, how sure on average, how often right (Bin of `nlp.scores`)."""
+
+    start: Share
+    end: Share
+    n: int
+    confidence: Share
+    accuracy: Share
+
+
+class Coverage(_Measured):
+    """Accuracy of the surest answers, those of top probability `threshold` or more (Kept of `nlp.scores`)."""
+
+    coverage: Share
+    threshold: Share
+    n: int
+    accuracy: Share
+    interval: tuple[Share, Share]
+
+
 class SetQuality(_Measured):
     """The scores of one model on one evaluation set."""
 
@@ -27,9 +47,15 @@ class SetQuality(_Measured):
     interval: tuple[Share, Share]  # 95 %, bootstrap over proposals
     macro_f1_sided: Share  # when a side must be taken
     accuracy: Share
-    calibration_error: Share  # expected, 10 bins
+    calibration_error: Share  # expected, 10 bins, on the proposals that calibration was not fitted on
     confusion: tuple[Counts, Counts, Counts]  # row = truth, column = answer: favour, against, unclear
     baselines: dict[str, Share]  # macro-F1 of each, same rows, same run
+    family: str = ""  # whose calibration was applied
+    calibration_rows: int = 0  # on which the calibration error and what follows are measured
+    calibration_by_chance: Share | None = None  # the error that true probabilities would show on so many rows
+    uncalibrated_error: Share | None = None  # before the map of the family
+    reliability: tuple[Sureness, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
 
 
 class StanceQuality(_Measured):

@@ -1,0 +1,153 @@
+"""The sets that the stance model is judged on: real consultations and comments where they are, and our own corpus.
+
+A set is cut in two halves by its proposals' wording, once and for all: calibration may be fitted on the first, the
+second is only ever scored. Training sees neither.
+"""
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp.calibration import Family
+from nlp.evaluation import Row, digest_of, read_rows
+from nlp.models.pairs import Pair
+from nlp.scores import AGAINST, FAVOUR
+from nlp.train.__main__ import CORPUS, HELD_SEED, HELD_SHARE
+from nlp.train.examples import Corpus, as_asked, read_corpus, read_jsonl, split_corpus
+
+ROBUST = "robust"  # the part of the corpus that is never trained on
+_OWN_SIDE = {"FOR": "YES", "AGAINST": "NO"}
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Rows with a name, a French title, the family they are calibrated as, and the digest of the files they come from.
+
+    files: their names, relative to the folder that was asked for or to the corpus. tuned: calibration may be fitted
+    on its first half.
+    """
+
+    name: str
+    title: str
+    family: Family
+    rows: tuple[Row, ...]
+    files: tuple[str, ...]
+    digest: str
+    tuned: bool = True
+
+    def drawn(self, most: int, seed: int = 0) -> "EvaluationSet":
+        """At most `most` of its rows, always the same ones."""
+        places = range(len(self.rows))
+        kept = sorted(random.Random(f"{seed}-{self.name}").sample(places, most)) if len(places) > most else places
+        return replace(self, rows=tuple(self.rows[place] for place in kept))
+
+    def tested(self) -> "EvaluationSet":
+        """Its rows that calibration may not see: all of them, where it may see nothing."""
+        return replace(self, rows=tuple(row for row, seen in zip(self.rows, self.tuning(), strict=True) if not seen))
+
+    def tuning(self) -> NDArray[np.bool_]:
+        """(n,) whether each row is of the half that calibration may see; none where it may see nothing."""
+        return np.array([self.tuned and in_tuning_half(row.pair.proposal) for row in self.rows], np.bool_)
+
+
+def in_tuning_half(proposal: str) -> bool:
+    """A coin that the wording of the proposal throws, the same on every machine."""
+    return hashlib.sha256(proposal.strip().lower().encode()).digest()[0] % 2 == 0
+
+
+def read_repnum(shared: Path) -> EvaluationSet:
+    path = shared / "consultations" / "repnum_arguments.jsonl"
+    return _consultation(path, shared, "repnum", "République numérique, arguments", lambda _: True)
+
+
+def read_rua(shared: Path) -> EvaluationSet:
+    """Arguments whose author voted as they argued: one in ten did not, so the label of the others is not sure."""
+    path = shared / "consultations" / "rua_arguments.jsonl"
+    title = "Revenu universel d'activité, arguments"
+    return _consultation(path, shared, "rua", title, lambda row: row["own_vote"] == _OWN_SIDE[row["stance"]])
+
+
+def _consultation(
+    path: Path, shared: Path, name: str, title: str, clean: Callable[[Mapping[str, Any]], bool]
+) -> EvaluationSet:
+    labelled = read_rows(path)
+    sure = {(row["proposal"], row["text"]) for row in read_jsonl(path) if clean(row)}
+    rows = tuple(row for row in labelled.rows if (row.pair.proposal, row.pair.text) in sure)
+    return EvaluationSet(name, title, "consultation", rows, (str(path.relative_to(shared)),), labelled.digest)
+
+
+def read_xstance(shared: Path) -> EvaluationSet:
+    """Comments of Swiss candidates (Vamvas & Sennrich 2020, non-commercial licence: scored, never learnt from)."""
+    path = shared / "xstance_dev" / "valid_fr.jsonl"
+    rows = tuple(
+        Row(Pair(row["question"], row["comment"]), FAVOUR if row["label"] == "FAVOR" else AGAINST, "xstance")
+        for row in read_jsonl(path)
+    )
+    files, digest = (str(path.relative_to(shared)),), digest_of(path.read_bytes())
+    return EvaluationSet("xstance-fr", "X-stance, commentaires suisses", "social", rows, files, digest, tuned=False)
+
+
+def corpus_parts(folder: Path = CORPUS) -> tuple[str, ...]:
+    """Files of posts of the corpus that training and development share, by name."""
+    return tuple(path.name for path in sorted(folder.glob("*_posts.jsonl")) if not path.name.startswith(ROBUST))
+
+
+def read_held(hard: bool, files: Sequence[str] | None = None, folder: Path = CORPUS) -> EvaluationSet:
+    """The hard or the plain posts of the proposals of our corpus that training leaves out.
+
+    files: only the posts of these files (None: of all), so that a floor outlives the parts that are added after it.
+    """
+    files = tuple(files or corpus_parts(folder))
+    asked = {row["id"] for name in files for row in read_jsonl(folder / name)}
+    # Each part is drawn on its own, so other parts change nothing to what is held here.
+    _, held = split_corpus(_without_robust(read_corpus(folder), folder), HELD_SHARE, HELD_SEED)
+    posts = [row for row in held.posts if row["id"] in asked and bool(row["hard"]) == hard]
+    name, kind = ("corpus-held", "difficiles") if hard else ("corpus-plain", "simples")
+    rows = _rows(Corpus(held.proposals, posts))
+    title = f"Corpus de Polyphonie, messages {kind}"
+    return EvaluationSet(name, title, "social", rows, files, digest_of_rows(rows))
+
+
+def read_robust(folder: Path = CORPUS) -> EvaluationSet | None:
+    """The robustness set: posts of today on proposals and sectors unseen in training; None until it is written."""
+    files = tuple(path.name for path in sorted(folder.glob(f"{ROBUST}*_posts.jsonl")))
+    if not files:
+        return None
+    proposals = {row["id"]: row for path in sorted(folder.glob("*_proposals.jsonl")) for row in read_jsonl(path)}
+    posts = [row for name in files for row in read_jsonl(folder / name)]
+    rows = _rows(Corpus(proposals, posts))
+    title = "Corpus de Polyphonie, robustesse"
+    return EvaluationSet("robust", title, "social", rows, files, digest_of_rows(rows), tuned=False)
+
+
+def _without_robust(corpus: Corpus, folder: Path) -> Corpus:
+    apart = {row["id"] for path in folder.glob(f"{ROBUST}*_proposals.jsonl") for row in read_jsonl(path)}
+    kept = {name: row for name, row in corpus.proposals.items() if name not in apart}
+    return Corpus(kept, [row for row in corpus.posts if row["proposal"] in kept])
+
+
+def _rows(corpus: Corpus) -> tuple[Row, ...]:
+    return tuple(
+        Row(example.pair, example.label, row["proposal"].split("-")[0])
+        for example, row in zip(as_asked(corpus), corpus.posts, strict=True)
+    )
+
+
+def digest_of_rows(rows: Sequence[Row]) -> str:
+    """Of the rows and not of their files, which hold training posts that may change."""
+    asked = [[row.pair.proposal, row.pair.text, row.pair.parent, row.truth] for row in rows]
+    return digest_of(json.dumps(asked, ensure_ascii=False).encode())
+
+
+def read_sets(shared: Path | None) -> list[EvaluationSet]:
+    """Every set that is there: those of `shared` (None: none of them), the held corpus, the robustness set."""
+    outside = [read(shared) for read in (read_repnum, read_rua, read_xstance)] if shared else []
+    own = [read_held(hard=True), read_held(hard=False), read_robust()]
+    return [*outside, *(found for found in own if found is not None)]

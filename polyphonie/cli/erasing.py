@@ -8,16 +8,18 @@ import typer
 
 from crawlers.bluesky.identity import resolve
 from crawlers.crawl import place
-from crawlers.sources import read_sources
+from crawlers.sources import platforms, read_sources
 from index import documents
 from index.engine import Where
-from polyphonie.cli.workspace import AsJson, Home, Workspace, console, say
+from polyphonie.cli.workspace import AsJson, Home, Workspace, say
 from polyphonie.errors import InputError
+from polyphonie.labels import LabelStore, labels_path
 from polyphonie.pseudonyms import epoch_of
 from polyphonie.records import Deletion, Envelope, record_id
 from polyphonie.spool import Arrival
 
 BATCH = 500
+IMPORTED = ("capcollectif",)  # platforms that are only read from files
 
 
 def forget_command(
@@ -30,15 +32,16 @@ def forget_command(
 ) -> None:
     """Erase what somebody wrote, everywhere, and never listen to them again. The handle itself is not kept.
 
+    Exit code 8: a platform could not say who is behind the handle; give the native id it asks for.
+
     What lies in epochs that are closed cannot be linked to anybody, so it cannot be found either: it is anonymous.
 
     Example: polyphonie forget @somebody@example.org --source mastodon
     """
     with Workspace(home) as work:
-        sources = source or known_sources(work)
-        if not sources:
-            raise InputError("nothing was ever kept here; name the platform with --source to refuse this author")
-        names = {one: _names(work, one, handle) for one in sources}
+        sources = _chosen(work, source)
+        unresolved: list[str] = []
+        names = {one: _names(work, one, handle, unresolved) for one in sources}
         tokens = [token for one in sources for token in _tokens(work, one, names[one])]
         for one in sources:
             for name in names[one]:
@@ -52,17 +55,30 @@ def forget_command(
         work.spool.put(Arrival("forget", [_deletion(work, one) for one in gone]))
         erase(work, gone)
         tidy(work)
-    answer = {"erased": len(gone), "sources": sources}
+    answer = {"erased": len(gone), "sources": sources, "unresolved": unresolved}
     words = f"{len(gone):,} messages erased; their author is not listened to any more ({', '.join(sources)})."
-    if not gone:
+    if unresolved:
+        words += f"\nNot sure: who is behind this handle could not be learnt ({'; '.join(unresolved)})."
+    elif not gone:
         words += (
             "\nNothing was found: on some platforms only the native identifier is known (Bluesky: the DID, which "
             "is asked for where a Bluesky was crawled), and what lies in closed epochs is nobody's any more."
         )
     say(answer, as_json, words)
+    if unresolved:
+        raise typer.Exit(8)
 
 
-def _names(work: Workspace, source: str, handle: str) -> list[str]:
+def _chosen(work: Workspace, asked: list[str] | None) -> list[str]:
+    """The platforms that were asked, or all that are known here: listened to, or kept. Raises InputError."""
+    known = sorted({*platforms(), *IMPORTED, *known_sources(work)})
+    for one in asked or ():
+        if one not in known:
+            raise InputError(f"--source {one}: no such platform here; known ones: {', '.join(known)}")
+    return asked or known
+
+
+def _names(work: Workspace, source: str, handle: str, unresolved: list[str]) -> list[str]:
     """What may name this author in what came from a platform: the handle, and the native id where it can be learnt."""
     # Scrapy takes a second to import, which the other commands are spared.
     from crawlers.bluesky.spider import BlueskySource
@@ -75,7 +91,7 @@ def _names(work: Workspace, source: str, handle: str) -> list[str]:
             try:
                 names.append(resolve(handle, one.appview, f"Polyphonie (+{work.settings.crawl.contact})"))
             except InputError as error:
-                console.print(f"{one.name}: {error}")
+                unresolved.append(f"{one.name}: {error}")
     return list(dict.fromkeys(names))
 
 
@@ -103,7 +119,7 @@ def known_sources(work: Workspace) -> list[str]:
 
 
 def erase(work: Workspace, ids: Sequence[str]) -> int:
-    """Remove posts or votes by id from spool, index and NLP stores, and from the archive at the next `tidy`.
+    """Remove posts or votes by id from spool, index, labels and NLP stores, and from the archive at the next `tidy`.
 
     Returns how many ids were asked.
     """
@@ -120,6 +136,9 @@ def erase(work: Workspace, ids: Sequence[str]) -> int:
     work.spool.mark_untidy([*ids, *proposals], gone=True)
     work.folds.erase(ids)
     work.verdicts.erase(ids)
+    if (kept := labels_path(work.settings.home)).exists():
+        with LabelStore(kept) as labels:
+            labels.erase(ids)
     # Last, because the spool is what a second try would find them by.
     work.spool.erase(ids)
     return len(ids)

@@ -65,6 +65,21 @@ class NlpSettings(Section):
     topics: bool = Field(True, description="Discover and assign topics.")
 
 
+class ReadersSettings(Section):
+    address: str | None = Field(
+        None, description="OpenAI-compatible address of a language model, up to /v1; none: off."
+    )
+    model: str | None = Field(None, description="Name that the server at that address gives to its model.")
+    key: SecretStr | None = Field(None, description="Key of that server; better in the environment.")
+    allow_remote: bool = Field(False, description="Whether scrubbed texts may be sent to another machine.")
+    nli: str | None = Field(None, description="NLI or stance classifier, a local folder or a hub name; none: off.")
+    timeout_s: float = Field(60.0, gt=0, description="Seconds before a question is asked again.")
+    retries: int = Field(4, ge=0, description="Times a question is asked again before the run stops.")
+    at_once: int = Field(1, ge=1, le=64, description="Questions asked at the same time.")
+    max_tokens: int = Field(32, ge=8, description="Longest answer; thousands for a model that thinks aloud.")
+    budget: int = Field(2_000, ge=1, description="Most posts that one run gives a reader.")
+
+
 class DashboardSettings(Section):
     port: int = Field(8501, ge=1, le=65_535, description="Port of the dashboard on 127.0.0.1.")
     tenant: Literal["campaign", "research"] = Field("research", description="`campaign` sees aggregates only.")
@@ -86,6 +101,7 @@ class Settings(BaseSettings):
     spool: SpoolSettings = SpoolSettings()
     crawl: CrawlSettings = CrawlSettings()
     nlp: NlpSettings = NlpSettings()
+    readers: ReadersSettings = ReadersSettings()
     dashboard: DashboardSettings = DashboardSettings()
     catalogue: Path | None = Field(None, description="YAML of the proposals to follow; default HOME/proposals.yaml.")
 

@@ -5,6 +5,7 @@ from typing import Self
 from scrapy.crawler import Crawler
 from scrapy.http import Request, Response
 
+from crawlers.politeness.hosts import called
 from crawlers.politeness.refusals import Unreachable, count, refuse
 from crawlers.politeness.turns import hold_off, host_of
 from crawlers.politeness.waits import BUSY, LOST
@@ -44,5 +45,6 @@ class Patience:
         hold_off(self.crawler, host, host.pause_s())
         tried = request.meta.get(TRIES, 1)
         if tried >= self.tries:
-            refuse(self.crawler, "given up", f"{host.name} {what}, {tried} times; tried again later", Unreachable)
+            words = f"{called(self.crawler, host.name)} {what}, {tried} times; tried again later"
+            refuse(self.crawler, "given up", words, Unreachable)
         return request.replace(meta={**request.meta, TRIES: tried + 1}, dont_filter=True)

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 from scrapy.crawler import Crawler
 from scrapy.http import Request
 
+from crawlers.politeness.hosts import called, host_name
 from crawlers.politeness.places import public
 from crawlers.politeness.refusals import refuse
-from crawlers.politeness.turns import host_of
 
 
 class Redirects:
@@ -27,7 +27,8 @@ class Redirects:
             refuse(
                 self.crawler,
                 "redirect refused",
-                f"{host_of(before[-1]).name} redirects to what is not encrypted or not public; not followed",
+                f"{called(self.crawler, host_name(before[-1]))} redirects to what is not encrypted or not public; not "
+                "followed",
             )
 
 

@@ -22,7 +22,7 @@ def count(crawler: Crawler, outcome: str) -> None:
 
 
 def refuse(crawler: Crawler, outcome: str, words: str, kind: type[SourceError] = SourceError) -> NoReturn:
-    """Raise the error that ends the round of a source. `words` name a host at most, never a path."""
+    """Raise the error that ends the round of a source. `words` name a host as `hosts.called` does, never a path."""
     count(crawler, outcome)
     name = crawler.spider.name if crawler.spider else "?"
     raise kind(f"{name}: {words}")

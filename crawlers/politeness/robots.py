@@ -1,19 +1,19 @@
 """robots.txt (RFC 9309): what it forbids is not asked, and while a server fails to give it, nothing is.
 
 After 30 days of failure the RFC lets a crawler carry on as if there were none. We do not: a server that answers pages
-but never its robots.txt is rare, and its rules are unknown.
+but never its robots.txt is rare, and its rules are unknown. Its content signals are heeded too, as `signals` says.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar
 
 from protego import Protego
-from scrapy.crawler import Crawler
 from scrapy.http import Request
 
 from crawlers.politeness.refusals import refuse
+from crawlers.politeness.signals import refused
 from crawlers.politeness.turns import host_of
-from crawlers.politeness.wellknown import UNCHECKED, Shelf, fetch, origin_of
+from crawlers.politeness.wellknown import Shelf, WellKnown
 
 TOKEN = "Polyphonie"  # noqa: S105 (the product token by which a robots.txt names us)
 READ = 500 * 1024  # bytes that RFC 9309 asks to read at least; the rest is not read
@@ -21,9 +21,10 @@ READ = 500 * 1024  # bytes that RFC 9309 asks to read at least; the rest is not 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a host says to us."""
+    """What a host says to us. `reserved`: the uses that we make and that its content signals refuse."""
 
     parsed: Protego
+    reserved: tuple[str, ...] = ()
 
     def allow(self, url: str) -> bool:
         return self.parsed.can_fetch(url, TOKEN)
@@ -35,41 +36,26 @@ class Rules:
         return max(self.parsed.crawl_delay(TOKEN) or 0.0, rate.seconds / rate.requests if rate else 0.0)
 
 
-class Robots:
+class Robots(WellKnown[Rules]):
     """Raises SourceError for what is forbidden, and tells `turns` of the delay that is asked for."""
 
-    shelf: Shelf[Rules] = Shelf()  # of the process, not of a crawler
+    path = "/robots.txt"
+    shelf: ClassVar[Shelf[Rules]] = Shelf()
 
-    def __init__(self, crawler: Crawler) -> None:
-        self.crawler = crawler
+    def heed(self, request: Request, said: Rules) -> None:
+        host_of(request.url).robots_delay_s = said.delay_s
+        if not said.allow(request.url):
+            words = f"robots.txt of {self.called(request)} forbids it; take the source out"
+            refuse(self.crawler, "forbidden by robots.txt", words)
+        if said.reserved:
+            words = f"robots.txt of {self.called(request)} says {', '.join(f'{use}=no' for use in said.reserved)}"
+            refuse(self.crawler, "reserved (content signal)", f"{words}; take the source out, or ask the publisher")
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        return cls(crawler)
-
-    async def process_request(self, request: Request) -> None:
-        if request.meta.get(UNCHECKED):
-            return
-        origin, host = origin_of(request.url), host_of(request.url)
-        rules = await self.shelf.get(origin, lambda: self._ask(origin))
-        if rules is None:
-            refuse(
-                self.crawler,
-                "robots.txt unreachable",
-                f"robots.txt of {host.name} cannot be had, so nothing is asked there; tried again later",
-            )
-        host.robots_delay_s = rules.delay_s
-        if not rules.allow(request.url):
-            refuse(
-                self.crawler, "forbidden by robots.txt", f"robots.txt of {host.name} forbids it; take the source out"
-            )
-
-    async def _ask(self, origin: str) -> Rules | None:
-        answer = await fetch(self.crawler, f"{origin}/robots.txt")
-        return None if answer is None else read(answer.status, answer.body)
+    def read(self, status: int, body: bytes) -> Rules:
+        return read(status, body)
 
 
 def read(status: int, body: bytes) -> Rules:
     """The rules of a robots.txt. Any other status than success is of a host that has none (5xx never comes here)."""
     content = body[:READ].decode("utf-8-sig", errors="replace") if 200 <= status < 300 else ""
-    return Rules(Protego.parse(content))
+    return Rules(Protego.parse(content), tuple(refused(content, TOKEN)))

@@ -11,16 +11,14 @@ Stricter than the protocol in one place: what the file reserves is not asked for
 
 import json
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar
 
 from protego import Protego
-from scrapy.crawler import Crawler
 from scrapy.http import HtmlResponse, Request, Response
 
 from crawlers.politeness.refusals import refuse
 from crawlers.politeness.robots import TOKEN
-from crawlers.politeness.turns import host_of
-from crawlers.politeness.wellknown import UNCHECKED, Shelf, fetch, origin_of
+from crawlers.politeness.wellknown import UNCHECKED, Shelf, WellKnown
 
 ROBOTS_VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 # XPath 1.0 knows no lower-case(), and names of metas are compared without case.
@@ -41,49 +39,33 @@ class Declared:
         return False
 
 
-class Tdm:
+class Tdm(WellKnown[Declared]):
     """Raises SourceError for what is reserved."""
 
-    shelf: Shelf[Declared] = Shelf()  # of the process, not of a crawler
+    path = "/.well-known/tdmrep.json"
+    shelf: ClassVar[Shelf[Declared]] = Shelf()
 
-    def __init__(self, crawler: Crawler) -> None:
-        self.crawler = crawler
+    def heed(self, request: Request, said: Declared) -> None:
+        if said.reserves(request.url):
+            self._refuse(request)
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        return cls(crawler)
-
-    async def process_request(self, request: Request) -> None:
-        if request.meta.get(UNCHECKED):
-            return
-        origin, host = origin_of(request.url), host_of(request.url).name
-        declared = await self.shelf.get(origin, lambda: self._ask(origin))
-        if declared is None:
-            refuse(
-                self.crawler,
-                "tdmrep.json unreachable",
-                f"tdmrep.json of {host} cannot be had, so nothing is asked there; tried again later",
-            )
-        if declared.reserves(request.url):
-            self._refuse(host)
+    def read(self, status: int, body: bytes) -> Declared:
+        return read(status, body)
 
     def process_response(self, request: Request, response: Response) -> Response:
         # An error holds no content; that something is gone must still be learnt.
         content = 200 <= response.status < 300 or response.status == 304
         if content and not request.meta.get(UNCHECKED) and (reserved_by(response) or no_ai(response)):
-            self._refuse(host_of(request.url).name)
+            self._refuse(request)
         return response
 
-    def _refuse(self, host: str) -> None:
+    def _refuse(self, request: Request) -> None:
+        host = self.called(request)
         refuse(
             self.crawler,
             "reserved (TDM)",
             f"{host} reserves text and data mining; nothing is used: take the source out, or ask the publisher",
         )
-
-    async def _ask(self, origin: str) -> Declared | None:
-        answer = await fetch(self.crawler, f"{origin}/.well-known/tdmrep.json")
-        return None if answer is None else read(answer.status, answer.body)
 
 
 def read(status: int, body: bytes) -> Declared:

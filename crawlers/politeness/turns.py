@@ -9,19 +9,18 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.http import Request, Response
 
+from crawlers.politeness.hosts import called, host_name
 from crawlers.politeness.refusals import refuse
 from crawlers.politeness.waits import BUSY, LOST, asked, backoff
 from crawlers.spider import SourceSpider
 
 JITTER = 0.25  # of a rest, added and never taken away
 SAID_S = 10.0  # a longer wait is shown
-DEFAULT_PORTS = frozenset({None, 80, 443})
 
 
 @dataclass
@@ -64,16 +63,18 @@ _pools: dict[int, Any] = {}  # by reactor, of which a process has one
 
 
 def host_of(url: str) -> Host:
-    """The host of an address; another port than those of the web counts as another host."""
-    parts = urlsplit(url)
-    name = parts.hostname or ""
-    return _hosts[name if parts.port in DEFAULT_PORTS else f"{name}:{parts.port}"]
+    """What we owe the host of an address."""
+    return _hosts[host_name(url)]
 
 
 def hold_off(crawler: Crawler, host: Host, wait_s: float) -> None:
     """Raises SourceError when a host wants more patience than a round has."""
     if wait_s > crawler.settings.getfloat("POLITE_LONGEST_WAIT_S"):
-        refuse(crawler, "asked to wait", f"{host.name} asks not to come back before {until(wait_s)}; tried again later")
+        refuse(crawler, "asked to wait", f"{_wish(crawler, host, wait_s)}; tried again later")
+
+
+def _wish(crawler: Crawler, host: Host, wait_s: float) -> str:
+    return f"{called(crawler, host.name)} asks not to come back before {until(wait_s)}"
 
 
 def until(wait_s: float) -> str:
@@ -115,7 +116,7 @@ class Turns(HTTP11DownloadHandler):
         hold_off(self.crawler, host, rest_s)
         spider = self.crawler.spider
         if rest_s > SAID_S and host.pause_s() and isinstance(spider, SourceSpider):
-            spider.waiting(f"{host.name} asks not to come back before {until(rest_s)}")
+            spider.waiting(_wish(self.crawler, host, rest_s))
         await asyncio.sleep(rest_s)
 
     def _heed(self, host: Host, response: Response) -> None:

@@ -101,6 +101,29 @@ def test_what_a_robots_txt_allows(status, body, allowed, delay_s):
     assert (rules.allow(f"{SITE}/page"), rules.delay_s) == (allowed, delay_s)
 
 
+@pytest.mark.parametrize(
+    ("lines", "refused"),
+    [
+        ("User-agent: *\nContent-Signal: search=yes,ai-train=no,ai-input=no\nAllow: /", ["ai-input"]),
+        ("User-agent: *\nContent-Signal: search=yes, ai-train=no, use=reference\nAllow: /", []),  # Cloudflare's own
+        ("User-Agent: *\ncontent-signal : Search = NO  # all of it", ["search"]),
+        ("Content-Signal: search=no, ai-input=no\nUser-agent: *\nAllow: /", ["search", "ai-input"]),
+        ("User-agent: otherbot\nContent-Signal: ai-input=no", []),
+        ("User-agent: otherbot\nUser-agent: polyphonie\nContent-Signal: ai-input=no", ["ai-input"]),
+        ("User-agent: otherbot\nSitemap: https://example.org/s\nUser-agent: *\nContent-Signal: search=no", ["search"]),
+        # What our own group says stands before what everybody is told; where it is silent, that holds.
+        ("User-agent: *\nContent-Signal: ai-input=no\n\nUser-agent: Polyphonie\nContent-Signal: ai-input=yes", []),
+        ("User-agent: *\nContent-Signal: ai-input=no\n\nUser-agent: Polyphonie\nAllow: /", ["ai-input"]),
+        ("User-agent: *\nContent-Signal: search=no\nContent-Signal: search=yes", ["search"]),
+        ("User-agent: *\nContent-Signal: search=perhaps, ai-input, =no", []),
+        ("User-agent: *\nDisallow: /\n# Content-Signal: search=no", []),
+    ],
+)
+def test_which_of_our_uses_content_signals_refuse(lines, refused):
+    assert list(robots.read(200, lines.encode()).reserved) == refused
+    assert not robots.read(404, lines.encode()).reserved
+
+
 TDMREP = b"""[
  {"location": "/free/", "tdm-reservation": 0},
  {"location": "/a/", "tdm-reservation": 1},

@@ -38,7 +38,7 @@ def walk(home, *sources):
 def crawled(tmp_path_factory):
     """One process that listens to everything at once, each source with a server of its own."""
     with ExitStack() as stack:
-        names = "rules broken kept busy limited closed far start shared gone".split()
+        names = "rules broken kept signals busy limited closed far start shared gone".split()
         servers = {name: stack.enter_context(serving()) for name in names}
         urls = {name: server.url for name, server in servers.items()}
         _arrange(servers)
@@ -48,6 +48,7 @@ def crawled(tmp_path_factory):
             "rules": ["/open", "/private/page", "/again"],
             "broken": ["/page", "/page"],
             "kept": ["/reserved/page", "/header", "/meta", "/freed", "/noai", "/error", "/free"],
+            "signals": ["/page"],
             "busy": ["/page", "/flaky", "/stuck"],
             "limited": ["/one", "/two"],
             "closed": ["/page"],
@@ -86,6 +87,7 @@ def _arrange(servers):
     kept.says("/noai", Answer(headers={"X-Robots-Tag": "noai"}))
     kept.says("/error", Answer(410, headers={"tdm-reservation": "1"}))
     kept.says("/free", Answer())
+    servers["signals"].says(ROBOTS, Answer(body=b"User-agent: *\nContent-Signal: search=yes, ai-input=no\nAllow: /"))
     busy = servers["busy"]
     busy.says("/page", Answer(429, headers={"Retry-After": "1"}), Answer())
     busy.says("/flaky", Answer(503), Answer(502), Answer(504), Answer())
@@ -156,6 +158,13 @@ def test_what_is_reserved_is_not_used(crawled):
     assert told["kept"]["counts"]["reserved (TDM)"] == 4
 
 
+def test_a_content_signal_against_a_use_that_we_make_is_a_refusal(crawled):
+    servers, told = crawled
+    assert servers["signals"].paths == [ROBOTS]
+    assert "says ai-input=no" in told["signals"]["given"][0]
+    assert told["signals"]["counts"]["reserved (content signal)"] == 1
+
+
 def test_a_busy_server_is_asked_again_when_it_said(crawled):
     servers, told = crawled
     assert told["busy"]["given"][:2] == [200, 200]
@@ -182,7 +191,8 @@ def test_a_redirect_is_followed_under_the_rules_of_where_it_leads(crawled):
     servers, told = crawled
     to_open, to_private, around = told["start"]["given"]
     assert to_open == 200
-    assert "forbids it" in to_private
+    assert "robots.txt of a server forbids it" in to_private  # whose name may be a person's
+    assert servers["rules"].url.rpartition(":")[2] not in told["start"]["error"]
     assert "no answer" in around
     assert servers["start"].paths.count("/round") == 6
     assert servers["start"].paths[:2] == [ROBOTS, "/moved-robots"]

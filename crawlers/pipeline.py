@@ -32,8 +32,11 @@ class SpoolPipeline:
         except BaseException as error:
             if item.stored.cancelled():
                 raise DropItem("stopped before it was stored") from None
-            # The spider waits for this batch: it must stop there, with its cursor where it is.
+            # The spider waits for this batch: it must stop there, with its cursor where it is, and says why.
             item.stored.set_exception(error)
+            if isinstance(error, Exception):
+                # Scrapy would log its message, which may quote what the batch holds.
+                raise DropItem("it could not be stored") from None
             raise
         finally:
             asyncio.get_running_loop().call_later(LOOK_S, self._look)

@@ -1,8 +1,11 @@
 """The base of every spider: rounds of listening, each batch stored before the next is asked for."""
 
 import asyncio
+import logging
 import random
+import sqlite3
 import time
+import traceback
 from abc import abstractmethod
 from asyncio import Future
 from collections import Counter
@@ -19,6 +22,7 @@ from crawlers.heard import Heard
 from crawlers.sources import Source
 from polyphonie.errors import PolyphonieError
 
+LOG = logging.getLogger(__name__)
 LONGEST_REST_S = 6 * 3600.0  # after many failures in a row
 RATE_OVER_S = 60.0
 
@@ -41,7 +45,8 @@ class SourceSpider(scrapy.Spider):
     """A platform's spider gives `listen`: one round (or an endless one for a stream that is followed).
 
     `listen` asks with `get`, yields `Heard`, and is resumed only once that is stored: `self.cursor` is then where it
-    left off. Whatever it raises of SourceError is written in the journal, and the source is tried again.
+    left off. Whatever it raises is written in the journal (of anything but a SourceError only the type), and the source
+    is tried again.
     """
 
     source_model: ClassVar[type[Source]] = Source
@@ -64,24 +69,26 @@ class SourceSpider(scrapy.Spider):
     async def start(self) -> AsyncIterator[Parcel]:
         failures = 0
         while True:
-            self.finished = False
-            self._note("listening")
+            self.finished, rest = False, self.source.every_s
             try:
+                self._allowed()
+                self._note("listening")
                 async for heard in self.listen():
                     failures = 0
                     stored: Future[Counter[str]] = asyncio.get_running_loop().create_future()
                     yield Parcel(heard, stored)
                     self._count(heard, await stored)
-                self.failure = None
-                rest = self.source.every_s
-            except SourceError as error:
-                failures += 1
-                self.failure = error
-                rest = min(self.source.every_s * 2**failures, LONGEST_REST_S) * random.uniform(0.75, 1.25)
-                self._journal.failed(self.name, self.source.platform, str(error), self._due(rest))
-            else:
-                self.finished = True
                 self._note("resting", due=self._due(rest), detail="")
+                self.finished, self.failure = True, None
+            except SourceError as error:
+                self.failure = error
+            except Exception as error:
+                # A parser that meets what nobody thought of must not silence its source for ever.
+                self.failure = self._bug(error)
+            if not self.finished and self.failure:
+                failures += 1
+                rest = min(rest * 2.0 ** min(failures, 32), LONGEST_REST_S) * random.uniform(0.75, 1.25)
+                self._fail(self.failure, rest)
             if not self.crawl.follow:
                 return
             await asyncio.sleep(rest)
@@ -109,6 +116,25 @@ class SourceSpider(scrapy.Spider):
     def waiting(self, why: str) -> None:
         """Say that the source waits, and why."""
         self._note("waiting", detail=why)
+
+    def _allowed(self) -> None:
+        # Asked in each round: terms may grow old while a source is followed.
+        if refusal := self.source.refusal(datetime.now(UTC).date()):
+            raise SourceError(refusal)
+
+    def _bug(self, error: Exception) -> SourceError:
+        # Its message may quote a payload, so only the lines of code that it went through are logged.
+        kind = type(error).__name__
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        LOG.error("%s: a bug: %s, raised by\n%s", self.name, kind, trace)
+        return SourceError(f"{self.name}: a bug: {kind}; please report it with the lines of code that the log shows")
+
+    def _fail(self, failure: SourceError, rest: float) -> None:
+        try:
+            self._journal.failed(self.name, self.source.platform, str(failure), self._due(rest))
+        except sqlite3.Error as error:
+            # It is tried again all the same; the next round may find the journal free.
+            LOG.error("%s: the journal cannot be written (%s)", self.name, type(error).__name__)
 
     def _count(self, heard: Heard, outcomes: Counter[str]) -> None:
         if heard.cursor:

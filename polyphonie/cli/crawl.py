@@ -26,7 +26,8 @@ def crawl_command(
 ) -> None:
     """Listen to the sources of `sources.yaml`. Stop it at any moment: it goes on where it was, and repeats nothing.
 
-    Exit code 8: a source could not be listened to; the others were.
+    Exit code 8: a source could not, or may not, be listened to; the others were. Exit code 2: one that was named may
+    not.
 
     Example: polyphonie crawl bluesky --follow
     """
@@ -51,15 +52,15 @@ def crawl_command(
 
 
 def choose(known: dict[str, Source], names: list[str] | None) -> list[Source]:
-    """The sources of these names, or the enabled ones. Raises InputError, or ConfigurationError when one may not be
-    asked anything."""
+    """The sources of these names, or the enabled ones. Raises InputError, or ConfigurationError when one that was named
+    may not be asked anything; of the others, one that may not is told as its own failure."""
     for name in names or ():
         if name not in known:
             raise InputError(f"no source is called {name!r}; known ones: {', '.join(known) or 'none'}")
     chosen = [known[name] for name in names] if names else [one for one in known.values() if one.enabled]
     if not chosen:
         raise InputError("no source is enabled; write one in HOME/sources.yaml (configs/sources.yaml shows how)")
-    for source in chosen:
+    for source in chosen if names else ():
         if refusal := source.refusal(datetime.now(UTC).date()):
             raise ConfigurationError(f"sources.yaml: {refusal}")
     return chosen

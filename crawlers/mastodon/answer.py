@@ -17,11 +17,13 @@ LONGEST_FIELD = 40  # of a field's name that is worth counting
 
 @dataclass(frozen=True)
 class Reading:
-    """How a server's statuses are read. `place` names a status that cannot be, without telling which it is."""
+    """How a server's statuses are read. `place` names a status that cannot be, without telling which it is; `domain` is
+    what the handles of its own accounts end with."""
 
     server: str
     opt_in: bool
     place: Callable[[str], str] = field(repr=False)
+    domain: str = ""
 
 
 @dataclass
@@ -50,7 +52,9 @@ def read(payloads: Sequence[Any], reading: Reading) -> Answer:
         if reason := skip_reason(status, opt_in=reading.opt_in):
             answer.counts[reason] += 1
             continue
-        answer.natives.extend(parse(status, reading.server, opt_in=reading.opt_in, authors=authors))
+        answer.natives.extend(
+            parse(status, reading.server, domain=reading.domain, opt_in=reading.opt_in, authors=authors)
+        )
         answer.watches.extend(Watch(one.id, one.uri) for one in (status.reblog, status) if one and _plain(one.id))
     answer.latest = max((status.created_at for status in statuses), default=None)
     return answer
@@ -68,7 +72,7 @@ def read_again(payloads: Sequence[Any], asked: Mapping[str, str], reading: Readi
         elif _edited(status):
             # What was never edited says what it said. Reading it again would count it again, and write anew, under
             # this epoch's keys, who repeated whom in an epoch that is closed.
-            answer.natives.extend(parse(status, reading.server, opt_in=reading.opt_in))
+            answer.natives.extend(parse(status, reading.server, domain=reading.domain, opt_in=reading.opt_in))
     answer.counts["asked again"] += len(asked)
     return answer
 

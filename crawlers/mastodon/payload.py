@@ -21,6 +21,7 @@ class Account(Payload):
     acct: str  # `name` on its own server, `name@server` elsewhere
     url: str
     uri: str = ""  # since 4.2
+    display_name: str = ""
     bot: bool = False
     indexable: bool | None = None  # since 4.2; false means "do not put me in a search engine"
     noindex: bool | None = None
@@ -105,6 +106,7 @@ class Instance(Payload):
     """`/api/v2/instance`, since 4.0."""
 
     version: str
+    domain: str = ""  # what its handles end with, which may not be the host that answers
     configuration: Configuration = Configuration()
 
     def speaks(self, major: int, minor: int) -> bool:

@@ -43,7 +43,7 @@ class Spider(SourceSpider):
     async def listen(self) -> AsyncIterator[Heard]:
         self._same_server()
         instance = await self._instance()
-        reading = Reading(self.source.server, instance.speaks(*OPT_IN_SINCE), self._place)
+        reading = Reading(self.source.server, instance.speaks(*OPT_IN_SINCE), self._place, instance.domain)
         # First of all: what is gone must be let go of, also where nothing more may be read; and where that can no
         # longer be learnt, nothing more is collected.
         async for heard in self._again(instance, reading):
@@ -162,8 +162,6 @@ class Spider(SourceSpider):
         answer = await self.get(
             address, headers={"Accept": "application/json"}, meta={"polite_delay_s": self.source.delay_s}
         )
-        if answer.status == 429:
-            raise SourceError(f"{self.name}: the instance says that it is asked too often (429); it is left alone")
         if answer.status >= 500:
             raise SourceError(f"{self.name}: the instance is out of order (status {answer.status})")
         return answer

@@ -11,6 +11,7 @@ from crawlers.mastodon.payload import Status
 from polyphonie.errors import PayloadError
 from polyphonie.native import NativePost
 from polyphonie.records import Kind
+from polyphonie.scrubbing import scrub
 
 FIXTURES = Path(__file__).resolve().parents[2].parent / "shared" / "fixtures" / "mastodon"
 
@@ -53,10 +54,54 @@ def test_a_post():
     assert (post.kind, post.text, post.title) == (Kind.POST, "Oui au bus, @y", "Politique")
     assert post.urls == ("https://exemple.fr/bus", "https://exemple.fr/carte")
     assert (post.hashtags, post.handle) == (("bus",), "personne1@serveur.test")
-    assert post.names == ("@y@ailleurs.test", "@y")
+    assert post.names == ("@y@ailleurs.test", "@y", "personne1@serveur.test")
     assert (post.reach.replies, post.reach.reposts, post.reach.likes) == (1, 2, 3)
     assert post.created_at == datetime(2024, 3, 1, 10, tzinfo=UTC)
     assert not post.trust_date
+
+
+@pytest.mark.parametrize(
+    ("domain", "acct", "handle"),
+    [
+        ("", "personne1", "personne1@serveur.test"),
+        (
+            "ville.test",
+            "personne1",
+            "personne1@ville.test",
+        ),  # the server answers at serveur.test, and is called ville.test
+        ("ville.test", "personne1@ailleurs.test", "personne1@ailleurs.test"),
+    ],
+)
+def test_a_handle_ends_with_the_name_that_its_server_gives_itself(domain, acct, handle):
+    payload = Status.read(status(account=account(acct=acct)))
+    boost = Status.read(status("11", account=account("2"), reblog=status(account=account(acct=acct))))
+    for one in (payload, boost):
+        post = next(parse(one, "serveur.test", domain=domain))
+        assert post.handle == handle
+    local = "@" not in acct
+    assert ("personne1@serveur.test" in post.names) == local  # the other way to write it goes from the texts too
+
+
+@pytest.mark.parametrize(
+    ("shown", "text", "left"),
+    [
+        ("Marie Dupont", "Contre. Signé : Marie Dupont", "Contre. Signé : […]"),
+        ("Marie Dupont", "Signé : marie\u00a0DUPONT, de Lyon", "Signé : […], de Lyon"),
+        ("Marie Dupont", "Marie a vu Dupont", "Marie a vu Dupont"),  # as a whole only
+        ("Marie Dupont 🌻 (elle)", "Signé : Marie Dupont", "Signé : […]"),
+        (":blob_chat: Marie D. :verified:", "Signé : Marie D. ce matin", "Signé : […] ce matin"),
+        ("Jean-Noël Le Goff | Brest", "Moi, Jean-Noël Le Goff, de Brest", "Moi, […], de Brest"),
+        ("Zoé\u200b Martin", "Signé : Zoé Martin", "Signé : […]"),
+        ("𝓜𝓪𝓻𝓲𝓮 𝓓𝓾𝓹𝓸𝓷𝓽", "Signé : Marie Dupont", "Signé : […]"),
+        ("Retraite", "La retraite à 60 ans", "La retraite à 60 ans"),  # a lone word is left
+        ("Retraite 60", "La retraite à 60 ans", "La retraite à 60 ans"),
+        ("", "Oui", "Oui"),
+    ],
+)
+def test_a_displayed_name_is_wiped_where_it_is_a_name(shown, text, left):
+    (post,) = natives(status(content=f"<p>{text}</p>", account=account(display_name=shown), mentions=[]))
+    assert scrub(post.text, names=post.names) == left
+    assert "Dupont" not in repr(post)
 
 
 def test_an_edit_keeps_its_name():

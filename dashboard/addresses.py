@@ -9,6 +9,7 @@ PAGES = {
     "proposals": ("Propositions", "propositions"),
     "proposal": ("Une proposition", "proposition"),
     "research": ("Recherche", "recherche"),
+    "annotate": ("Annoter", "annoter"),
     "method": ("Méthode et qualité", "methode"),
 }
 

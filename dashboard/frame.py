@@ -158,7 +158,8 @@ def _arrive(settings: Settings, desk: Desk, chosen: Palette, page: str) -> Here 
     days = [moment.date() for each in found for moment in (each.first, each.last) if moment is not None]
     extent = (min(days), max(days)) if days else None
     window = choice.window(desk.now.date(), extent)
-    _masthead(page, choice, any(is_simulated(source) for source in choice.sources or sources))
+    simulated = any(is_simulated(source) for source in choice.sources or sources)
+    _masthead(page, choice, simulated, annotates=settings.dashboard.tenant == "research")
     if extent is None:
         st.html(cells.notice("Aucune donnée pour l'instant", _how_to_begin(settings)))
         return None
@@ -189,11 +190,12 @@ def nothing(here: Here, title: str, text: str) -> None:
         st.button("Voir toute la période", on_click=bar.show_everything, key="voir-tout", type="primary")
 
 
-def _masthead(page: str, choice: Choice, simulated: bool) -> None:
+def _masthead(page: str, choice: Choice, simulated: bool, *, annotates: bool = False) -> None:
+    hidden = {"proposal", "annotate"} - {page} - ({"annotate"} if annotates else set())
     links = [
         cells.link(address(name, choice), title, current=name == page, key="/" if name == "research" else "")
         for name, (title, _) in PAGES.items()
-        if name != "proposal" or page == "proposal"
+        if name not in hidden
     ]
     mark = '<span class="po-simulated">données simulées</span>' if simulated else ""
     wash = '<div class="po-behind" aria-hidden="true"></div>' if simulated else ""

@@ -6,16 +6,16 @@ here, and the tests compare them with scikit-learn and with Krippendorff's own e
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import nan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 DRAWS = 1_000
-Answers = Mapping[Hashable, Mapping[str, str]]  # post and proposal -> role -> answer
 Coefficient = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -48,11 +48,11 @@ class Agreement:
     alpha: Figure
 
 
-def agreement(answers: Answers, seed: int = 0) -> Agreement:
+def agreement(answers: Mapping[Any, Mapping[str, str]], seed: int = 0) -> Agreement:
     """Agreement over the posts that at least two roles answered; posts are what the bootstrap draws again.
 
-    A role that left a post out is missing there, which alpha allows. Posts drawn more often because the model is unsure
-    of them are harder than most: agreement on all posts would be higher.
+    answers: post and proposal -> role -> answer. A role that left a post out is missing there, which alpha allows.
+    Posts drawn more often because the model is unsure of them are harder than most: agreement on all would be higher.
     """
     shared = [told for told in answers.values() if len(told) >= 2]
     categories = sorted({answer for told in shared for answer in told.values()})

@@ -22,8 +22,7 @@ from scipy.special import stdtrit
 from polyphonie.records import Drawn, Label
 
 LEAST = 10  # answers about a proposal under which no interval is told
-POINTS = 60  # of a curve of widths, at most
-_SIDES: dict[str, tuple[float, float]] = {"favour": (1.0, 0.0), "against": (0.0, 1.0)}
+POINTS = 24  # of a curve of widths, at most
 
 
 @dataclass(frozen=True)
@@ -74,10 +73,9 @@ def counted(draws: Iterable[Drawn], labels: Iterable[Label]) -> list[Answered]:
             answers = given.get((one.post, one.proposal))
             if answers is None:
                 break
-            told = [_SIDES.get(answer, (0.0, 0.0)) for answer in answers if answer != "skipped"]
+            told = [answer for answer in answers if answer != "skipped"]
             if told:
-                favour, against = np.mean(told, axis=0).tolist()
-                found.append(Answered(one, favour, against))
+                found.append(Answered(one, told.count("favour") / len(told), told.count("against") / len(told)))
     return found
 
 
@@ -124,7 +122,10 @@ def width_after(
     """
     strata = {one.stratum: one.stratum_size for one in draws}
     ordered = sorted(labels, key=lambda label: (label.at, label.id))
-    ends = np.unique(np.linspace(min(LEAST, len(ordered)), len(ordered), POINTS).round().astype(int))
+    if len(ordered) < LEAST:
+        return []
+    # Closer together at the beginning, where each answer tells the most.
+    ends = np.unique(np.geomspace(LEAST, len(ordered), POINTS).round().astype(int))
     widths: dict[int, float] = {}
     for end in ends.tolist():
         known = known_share(counted(draws, ordered[:end]), strata, frame, proposal)

@@ -27,6 +27,7 @@ def _register() -> None:
         evaluate,
         imports,
         indexing,
+        labels,
         measure,
         quarantine,
         search,
@@ -47,6 +48,7 @@ def _register() -> None:
     app.command("evaluate")(evaluate.evaluate_command)
     app.add_typer(quarantine.quarantine, name="quarantine")
     app.add_typer(indexing.index, name="index")
+    app.add_typer(labels.labels, name="labels")
 
 
 def _version(wanted: bool) -> None:

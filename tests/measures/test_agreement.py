@@ -66,9 +66,13 @@ def two_people(count, seed=1):
     return first, second
 
 
+def by_unit(first, second):
+    return {n: {"a": str(one), "b": str(other)} for n, (one, other) in enumerate(zip(first, second, strict=True))}
+
+
 def test_kappa_is_that_of_scikit_learn_within_its_interval():
     first, second = two_people(300)
-    told = agreement({n: {"a": str(x), "b": str(y)} for n, (x, y) in enumerate(zip(first, second, strict=True))})
+    told = agreement(by_unit(first, second))
     [pair] = told.pairs
     assert pair.kappa.value == pytest.approx(cohen_kappa_score(first, second))
     assert pair.same == pytest.approx((first == second).mean())
@@ -79,11 +83,7 @@ def test_kappa_is_that_of_scikit_learn_within_its_interval():
 def test_intervals_narrow_with_the_posts_and_are_the_same_again():
     def width(count):
         first, second = two_people(count)
-        kappa = (
-            agreement({n: {"a": str(x), "b": str(y)} for n, (x, y) in enumerate(zip(first, second, strict=True))})
-            .pairs[0]
-            .kappa
-        )
+        kappa = agreement(by_unit(first, second)).pairs[0].kappa
         return kappa.high - kappa.low
 
     assert width(400) == width(400)

@@ -210,7 +210,7 @@ def test_each_answer_narrows_the_interval():
     assert widths[0].n >= LEAST
     assert widths[-1].n == 200
     assert widths[-1].half_width < 0.6 * next(width.half_width for width in widths if width.n >= 40)
-    assert len(widths) <= 60
+    assert len(widths) <= 24
     assert width_after(picked, answers_to(picked[: LEAST - 1], truth), frame(population), "loyers") == []
     assert width_after(picked, [], frame(population), "loyers") == []
 

@@ -1,6 +1,7 @@
 """Who repeats, answers or likes what is kept, and how often each post was: the part of the journal on the secret side.
 
-Edges hold node keys of one epoch and are wiped with it; then only how many there were stays, as long as the post does.
+Edges hold node keys of one epoch and are wiped with it; then only their own names stay, as long as the post does, so
+that what is listed again in a later epoch is neither counted again nor keyed anew, and what is taken back is taken off.
 """
 
 import sqlite3
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from polyphonie.records import Interaction
 
-# `told`: what the source itself counted, unknown until the post is in the index. `past`: edges of closed epochs.
+# `counted`: edges of closed epochs. `reached`: what the source itself counted, unknown until the post is in the index.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS interactions (
     id TEXT NOT NULL, kind TEXT NOT NULL, post TEXT NOT NULL, epoch INTEGER NOT NULL,
@@ -20,8 +21,13 @@ CREATE TABLE IF NOT EXISTS interactions (
 CREATE INDEX IF NOT EXISTS interactions_post ON interactions (post);
 CREATE INDEX IF NOT EXISTS interactions_from ON interactions (from_node);
 CREATE TABLE IF NOT EXISTS stirred (seq INTEGER PRIMARY KEY AUTOINCREMENT, post TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS counted (
+    id TEXT NOT NULL, kind TEXT NOT NULL, post TEXT NOT NULL,
+    PRIMARY KEY (id, kind)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS counted_post ON counted (post, kind);
 CREATE TABLE IF NOT EXISTS reached (
-    post TEXT NOT NULL, kind TEXT NOT NULL, told INTEGER, past INTEGER NOT NULL DEFAULT 0,
+    post TEXT NOT NULL, kind TEXT NOT NULL, told INTEGER,
     PRIMARY KEY (post, kind)
 ) WITHOUT ROWID;
 """
@@ -45,8 +51,11 @@ class Endorsements:
         self._sql = connection
 
     def interact(self, interactions: Iterable[Interaction]) -> None:
-        """Add edges; those that are known change nothing. The caller holds the transaction."""
+        """Add edges; those that are known, or were in an epoch that is closed, change nothing. The caller holds the
+        transaction."""
         for one in interactions:
+            if self._sql.execute("SELECT 1 FROM counted WHERE id = ? AND kind = ?", (one.id, one.kind)).fetchone():
+                continue
             # A message may be pointed to by its other name; the index knows only the first.
             named = self._sql.execute("SELECT id FROM names WHERE also = ?", (one.post,)).fetchone()
             post = named[0] if named else one.post
@@ -56,8 +65,9 @@ class Endorsements:
 
     def disengage(self, gone: str) -> None:
         """Forget a post, or an interaction, that is gone. The caller holds the transaction."""
-        self._stir("id", gone)
-        self._sql.execute("DELETE FROM interactions WHERE id = ? OR post = ?", (gone, gone))
+        for table in ("interactions", "counted"):
+            self._stir(table, "id", gone)
+            self._sql.execute(f"DELETE FROM {table} WHERE id = ? OR post = ?", (gone, gone))
         self._sql.execute("DELETE FROM stirred WHERE post = ?", (gone,))
         self._sql.execute("DELETE FROM reached WHERE post = ?", (gone,))
 
@@ -65,13 +75,14 @@ class Endorsements:
         """Forget what these accounts did to others' messages."""
         with self._together():
             for node in nodes:
-                self._stir("from_node", node)
+                self._stir("interactions", "from_node", node)
                 self._sql.execute("DELETE FROM interactions WHERE from_node = ?", (node,))
 
     def is_interaction(self, ids: Sequence[str]) -> set[str]:
         """Those of these ids that are interactions."""
         marks = ",".join("?" * len(ids))
-        return {row[0] for row in self._sql.execute(f"SELECT id FROM interactions WHERE id IN ({marks})", list(ids))}
+        asked = f"SELECT id FROM interactions WHERE id IN ({marks}) UNION SELECT id FROM counted WHERE id IN ({marks})"
+        return {row[0] for row in self._sql.execute(asked, [*ids, *ids])}
 
     def restless(self, limit: int = 500, after: int = 0) -> list[Stir]:
         """Posts whose interactions changed since `settled`, longest first, beyond the `seq` of the last one seen."""
@@ -80,12 +91,13 @@ class Endorsements:
         counted: dict[str, dict[str, int]] = {post: {} for post in places}
         told: dict[str, dict[str, int]] = {post: {} for post in places}
         marks = ",".join("?" * len(places))
-        now = f"SELECT post, kind, NULL, count(*) FROM interactions WHERE post IN ({marks}) GROUP BY post, kind"
-        before = f"SELECT post, kind, told, past FROM reached WHERE post IN ({marks})"
-        for post, kind, known, number in self._sql.execute(f"{now} UNION ALL {before}", [*places, *places]):
-            counted[post][kind] = counted[post].get(kind, 0) + number
-            if known is not None:
-                told[post][kind] = known
+        for table in ("interactions", "counted"):
+            asked = f"SELECT post, kind, count(*) FROM {table} WHERE post IN ({marks}) GROUP BY post, kind"
+            for post, kind, number in self._sql.execute(asked, list(places)):
+                counted[post][kind] = counted[post].get(kind, 0) + number
+        asked = f"SELECT post, kind, told FROM reached WHERE post IN ({marks}) AND told IS NOT NULL"
+        for post, kind, number in self._sql.execute(asked, list(places)):
+            told[post][kind] = number
         return [Stir(seq, post, counted[post], told[post]) for post, seq in places.items()]
 
     def settled(self, stirs: Iterable[Stir]) -> None:
@@ -105,37 +117,36 @@ class Endorsements:
 
     def stir(self, posts: Iterable[str]) -> set[str]:
         """Make restless those of these posts that have interactions, since the index has them anew; returns which."""
-        asked = "SELECT 1 FROM interactions WHERE post = ? UNION ALL SELECT 1 FROM reached WHERE post = ? LIMIT 1"
+        tables = ("interactions", "counted", "reached")
+        asked = " UNION ALL ".join(f"SELECT 1 FROM {table} WHERE post = ?" for table in tables) + " LIMIT 1"
         with self._together():
-            found = {post for post in posts if self._sql.execute(asked, (post, post)).fetchone()}
+            found = {post for post in posts if self._sql.execute(asked, [post] * len(tables)).fetchone()}
             self._sql.executemany("INSERT OR REPLACE INTO stirred (post) VALUES (?)", [(post,) for post in found])
         return found
 
     def reached(self, limit: int = 500, after: str = "") -> list[str]:
         """Posts of which counts are kept, in order, beyond the last one seen."""
-        asked = "SELECT DISTINCT post FROM reached WHERE post > ? ORDER BY post LIMIT ?"
-        return [row[0] for row in self._sql.execute(asked, (after, limit))]
+        both = "SELECT post FROM reached WHERE post > ? UNION SELECT post FROM counted WHERE post > ?"
+        rows = self._sql.execute(f"{both} ORDER BY post LIMIT ?", (after, after, limit))
+        return [row[0] for row in rows]
 
     def expired(self, posts: Iterable[str]) -> None:
         """These posts are not in the index any more: their counts go."""
         rows = [(post,) for post in posts]
         with self._together():
-            self._sql.executemany("DELETE FROM reached WHERE post = ?", rows)
-            self._sql.executemany("DELETE FROM stirred WHERE post = ?", rows)
+            for table in ("counted", "reached", "stirred"):
+                self._sql.executemany(f"DELETE FROM {table} WHERE post = ?", rows)
 
     def close_epochs(self, before: int) -> None:
-        """The edges of closed epochs go; how often a post was repeated stays with the post."""
+        """The edges of closed epochs go; that a post was repeated stays with the post."""
         with self._together():
             self._sql.execute(
-                "INSERT INTO reached (post, kind, past) "
-                "SELECT post, kind, count(*) FROM interactions WHERE epoch < ? GROUP BY post, kind "
-                "ON CONFLICT (post, kind) DO UPDATE SET past = past + excluded.past",
-                (before,),
+                "INSERT OR IGNORE INTO counted SELECT id, kind, post FROM interactions WHERE epoch < ?", (before,)
             )
             self._sql.execute("DELETE FROM interactions WHERE epoch < ?", (before,))
 
-    def _stir(self, column: str, value: str) -> None:
-        posts = self._sql.execute(f"SELECT DISTINCT post FROM interactions WHERE {column} = ?", (value,)).fetchall()
+    def _stir(self, table: str, column: str, value: str) -> None:
+        posts = self._sql.execute(f"SELECT DISTINCT post FROM {table} WHERE {column} = ?", (value,)).fetchall()
         self._sql.executemany("INSERT OR REPLACE INTO stirred (post) VALUES (?)", posts)
 
     @contextmanager

@@ -145,6 +145,8 @@ def places_of(work: Workspace, uri: str) -> list[str]:
         "interactions WHERE id",
         "interactions WHERE post",
         "stirred WHERE post",
+        "counted WHERE id",
+        "counted WHERE post",
         "reached WHERE post",
         "quarantine WHERE origin",
     )
@@ -338,10 +340,14 @@ def test_counts_outlive_the_epoch_of_the_edges(work):
     hear(work, like(2, of=1, author="did:c"), crawl=crawl)
     enrich(work)
     assert reach(work, 1) == (2, 1, 0, 2)
+    hear(work, repost(2, of=1), like(1, of=1), crawl=crawl)  # listed again
+    enrich(work)
+    assert reach(work, 1) == (2, 1, 0, 2)
+    assert rows(work, "interactions") == 1
     assert rows(work, "watched") == 1
     expire_old(work, datetime.now(UTC) + timedelta(days=32))
     assert indexed(work) == {}
-    assert [rows(work, table) for table in ("watched", "reached", "stirred", "interactions")] == [0, 0, 0, 0]
+    assert [rows(work, table) for table in ("watched", "reached", "counted", "stirred", "interactions")] == [0] * 5
 
 
 def test_a_post_that_waits_does_not_hide_the_others(work, monkeypatch):

@@ -17,7 +17,6 @@ from crawlers.heard import Heard
 from crawlers.pipeline import SpoolPipeline
 from crawlers.sources import Source, Terms
 from crawlers.spider import SourceError, SourceSpider
-from polyphonie.cli.app import main
 from polyphonie.intake import Border
 from polyphonie.pseudonyms import Keyring, OptOuts
 from polyphonie.spool import Spool
@@ -177,6 +176,9 @@ def test_a_source_with_a_bug_or_without_terms_keeps_none_from_being_listened_to(
 
 
 def crawl_with_this_platform() -> None:
+    # The other tests of this file need no command line.
+    from polyphonie.cli.app import main
+
     lists.CONFIGS = Path("/nowhere")
     lists.platforms = lambda: {"essai": Named}
     main()

@@ -138,6 +138,19 @@ def test_the_edges_of_a_closed_epoch_go_and_their_number_stays(spool):
     assert spool.journal.reached() == []
 
 
+def test_what_was_counted_in_a_closed_epoch_is_neither_counted_nor_keyed_again(spool):
+    tell(spool, interactions=[edge(1, to=1), edge(1, to=1, kind=Endorsement.QUOTE)])
+    for epoch in (2, 3, 4):
+        spool.close_epochs(epoch)
+        tell(spool, interactions=[edge(1, to=1, epoch=epoch)])
+    assert counted(spool) == {key(1): {"repost": 1, "quote": 1}}
+    assert spool.journal.is_interaction([key(("edge", 1)), key(("edge", 2))]) == {key(("edge", 1))}
+    assert spool._connection.execute("SELECT count(*) FROM interactions").fetchone() == (0,)
+    spool.journal.settled(spool.journal.restless())
+    tell(spool, gone=[key(("edge", 1))])  # who takes it back is heard, however late
+    assert counted(spool) == {key(1): {}}
+
+
 def test_what_a_source_tells_is_kept_beside_what_is_counted(spool):
     tell(spool, interactions=[edge(1, to=1)])
     spool.journal.told({key(1): {"repost": 9}})

@@ -31,6 +31,7 @@ def _register() -> None:
         measure,
         quarantine,
         search,
+        second,
         sources,
         status,
     )
@@ -40,6 +41,7 @@ def _register() -> None:
     app.command("crawl")(crawl.crawl_command)
     app.command("sources")(sources.sources_command)
     app.command("enrich")(enrich.enrich_command)
+    app.command("read")(second.read_command)
     app.command("measure")(measure.measure_command)
     app.command("search")(search.search_command)
     app.command("dashboard")(dashboard.dashboard_command)

@@ -193,9 +193,15 @@ class Journal(Endorsements):
         with self._together():
             self._sql.executemany("UPDATE watched SET asked_at = ? WHERE name = ? AND ref = ?", rows)
 
-    def unwatch(self, before: datetime) -> None:
-        """What is older than `before` has lost its text, so nothing needs to be asked any more."""
-        self._sql.execute("DELETE FROM watched WHERE since < ?", (before.astimezone(UTC).isoformat(),))
+    def unwatch(self, before: datetime, keep_sources: Sequence[str] = ()) -> None:
+        """What is older than `before` has lost its text, so nothing needs to be asked any more, but for the messages of
+        sources whose texts are kept: what is withdrawn there must still be learnt."""
+        marks = ",".join("?" * len(keep_sources))
+        kept = f"SELECT 1 FROM items WHERE items.id = watched.id AND items.source IN ({marks})"
+        self._sql.execute(
+            f"DELETE FROM watched WHERE since < ? AND NOT EXISTS ({kept})",
+            (before.astimezone(UTC).isoformat(), *keep_sources),
+        )
         self._sql.execute("DELETE FROM outcomes WHERE hour < ?", (_hour(datetime.now(UTC) - KEPT_HOURS),))
 
     def spend(self, name: str, day: date, requests: int = 1) -> int:

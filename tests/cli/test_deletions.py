@@ -91,9 +91,9 @@ def gone(uri: str) -> NativeDeletion:
     return NativeDeletion(source="essai", uri=uri)
 
 
-def hear(work: Workspace, *natives: Native, crawl: Crawl | None = None, **more):
+def hear(work: Workspace, *natives: Native, crawl: Crawl | None = None, source: Source = SOURCE, **more):
     crawl = crawl or Crawl(spool=work.spool, border=work.border, contact="")
-    return asyncio.run(store(crawl, SOURCE, CRITERIA, Heard(natives=natives, **more)))
+    return asyncio.run(store(crawl, source, CRITERIA, Heard(natives=natives, **more)))
 
 
 def enrich(work: Workspace) -> None:
@@ -348,6 +348,20 @@ def test_counts_outlive_the_epoch_of_the_edges(work):
     expire_old(work, datetime.now(UTC) + timedelta(days=32))
     assert indexed(work) == {}
     assert [rows(work, table) for table in ("watched", "reached", "counted", "stirred", "interactions")] == [0] * 5
+
+
+def test_what_is_kept_for_ever_is_watched_for_ever(work):
+    open_ = NativeProposal(source="decidim", uri="v:1", title="Un toit", created_at=datetime.now(UTC), author="did:z")
+    hear(work, open_, watches=[Watch("1", "v:1")], source=Source(name="ville", platform="decidim"))
+    hear(work, post(1), watches=[Watch("1", "at://1")])
+    enrich(work)
+    expire_old(work, datetime.now(UTC) + timedelta(days=400))
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert work.spool.journal.watched("essai", later, 10) == []
+    [(_, ours)] = work.spool.journal.watched("ville", later, 10)
+    hear(work, gone=[ours], source=Source(name="ville", platform="decidim"))
+    enrich(work)
+    assert indexed(work) == {}
 
 
 def test_a_post_that_waits_does_not_hide_the_others(work, monkeypatch):

@@ -25,7 +25,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from measures.estimators import Confusion
+from measures.popularity import Confusion
 
 Kind = Literal["sources", "scores", "words"]
 Array = NDArray[np.float64]

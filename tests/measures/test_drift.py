@@ -25,7 +25,7 @@ from measures.drift import (
     widening,
 )
 from measures.drifting import places, read_shifts
-from measures.estimators import Confusion
+from measures.popularity import Confusion
 from polyphonie.records import Kind, Origin, Position, Post, Stance, position_id, record_id
 
 

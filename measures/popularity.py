@@ -1,124 +1,62 @@
-"""Popularity: the share of favour among voices that take a side, with an interval that says how far it can be trusted.
+"""Popularity: the share of favour among voices that take a side, with an interval that says how far to trust it.
 
-Everything here is a pure function of counts and of their bootstrap replicates (see `measures.bootstrap`).
-
-Sampling. With independent voices a replicate of (favour, against) is (Gamma(favour), Gamma(against)), so the share's
-draws follow a Beta; half a pseudo-voice on each side makes it Beta(favour + 1/2, against + 1/2), the Jeffreys interval
-(Brown, Cai & DasGupta 2001, doi:10.1214/ss/1009213286). Copies and unequal weights carry fewer independent voices
-than their number says (Kish 1965), so the pseudo-voice has the size of an average independent unit.
-
-Classifier. Counting predictions is biased as soon as the classifier errs; the adjusted count inverts its error rates
-(Forman 2008, doi:10.1007/s10618-008-0097-y; Saerens et al. 2002, doi:10.1162/089976602753284446). It supposes that
-these rates, measured on an evaluation set, hold in the window. They are uncertain too: each draw takes its own, and
-where the evaluation shows that they vary between proposals, from what it says of one proposal, not of all together.
+Votes and declared sides are taken as they are; what a model predicted is corrected by the estimator that `choose`
+names: from the model's evaluation alone (`measures.estimators`), or with human labels too (`measures.labelled_few`,
+`measures.labelled`).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isnan, nan
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import betaincinv, gammaincinv
 
 from measures.bootstrap import REPLICATES, strata
+from measures.estimators import (
+    DECLARED_AGAINST,
+    DECLARED_FAVOUR,
+    TAILS,
+    Confusion,
+    Counts,
+    Estimate,
+    Estimator,
+    adjusted_share,
+    estimate,
+    interval,
+    invert,
+    raw_share,
+    sampled,
+    sided_replicates,
+    sum_counts,
+)
+from measures.labelled import LabelError, Labels, labelled_share
+from measures.labelled_few import updated_share
 
-__all__ = ["REPLICATES", "Confusion", "Counts", "Difference", "Estimate", "Rank"]
+__all__ = [
+    "REPLICATES",
+    "Confusion",
+    "Counts",
+    "Difference",
+    "Estimate",
+    "Estimator",
+    "LabelError",
+    "Labels",
+    "Rank",
+    "adjusted_share",
+    "choose",
+    "combined",
+    "combined_share",
+    "difference",
+    "predicted_share",
+    "probability_ahead",
+    "ranks",
+    "raw_share",
+    "sum_counts",
+]
 
-Estimator = Literal["raw", "adjusted", "declared"]
-
-TAILS = np.array([0.025, 0.975])
-# Below this distance between the two rates, inverting them multiplies noise by more than ten.
-LEAST_SKILL = 0.1
-
-# Rows of `strata`, one for each thing that must vary on its own.
-_PSEUDO_FAVOUR, _PSEUDO_AGAINST, _DECLARED_FAVOUR, _DECLARED_AGAINST, _TPR, _FPR, _IGNORANCE, _FLOOR = range(8)
+# Under this many labels that take a side, their own variance is too poorly known for a difference estimator.
+FEW_LABELS = 30
 _RANKS = 1_000
-
-
-def _no_replicates() -> NDArray[np.float32]:
-    return np.zeros(REPLICATES, np.float32)
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What was said, in voices, posts or reach, and the same sums under each replicate's weights. They add up."""
-
-    favour: float = 0.0
-    against: float = 0.0
-    unclear: float = 0.0
-    favour_replicates: NDArray[np.float32] = field(default_factory=_no_replicates, repr=False)  # (REPLICATES,)
-    against_replicates: NDArray[np.float32] = field(default_factory=_no_replicates, repr=False)
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.favour + other.favour,
-            self.against + other.against,
-            self.unclear + other.unclear,
-            self.favour_replicates + other.favour_replicates,
-            self.against_replicates + other.against_replicates,
-        )
-
-    @property
-    def sided(self) -> float:
-        return self.favour + self.against
-
-    @property
-    def total(self) -> float:
-        return self.favour + self.against + self.unclear
-
-    @property
-    def share(self) -> float:
-        """Favour among those that take a side; NaN when nobody does."""
-        return self.favour / self.sided if self.sided > 0 else nan
-
-
-def sum_counts(parts: Iterable[Counts]) -> Counts:
-    """Their sum; nothing at all gives zero."""
-    return sum(parts, start=Counts())
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """How a classifier did on an evaluation set. counts: (3, 3), row = truth, column = predicted; each in the order
-    favour, against, unclear.
-
-    rows: how many rows of one new proposal the evaluation is worth, where error rates vary between proposals (see
-    `measures.quality.rows_of_a_proposal`); None where they are the same for all.
-    """
-
-    counts: NDArray[np.float64]
-    name: str = ""
-    rows: float | None = None
-
-    @property
-    def tpr(self) -> float:
-        """Predicted favour among truly in favour, abstentions apart; NaN when there is none."""
-        return _ratio(self.counts[0, 0], self.counts[0, 1])
-
-    @property
-    def fpr(self) -> float:
-        """Predicted favour among truly against, abstentions apart; NaN when there is none."""
-        return _ratio(self.counts[1, 0], self.counts[1, 1])
-
-    @property
-    def skilled(self) -> bool:
-        """Whether the sides are told apart well enough for the error rates to be inverted."""
-        return self.tpr - self.fpr >= LEAST_SKILL  # False when either is NaN
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A share in [0, 1] with its 95 % interval. `share` is NaN, and the interval [0, 1], when nobody takes a side."""
-
-    share: float
-    low: float
-    high: float
-    estimator: Estimator
-    sided: float
-    draws: NDArray[np.float64] = field(repr=False)  # (REPLICATES,)
 
 
 @dataclass(frozen=True)
@@ -144,46 +82,79 @@ class Rank:
     worst: int
 
 
-def raw_share(counts: Counts) -> Estimate:
-    """Classify and count: favour / (favour + against), exactly, with the interval of sampling alone."""
-    return _estimate(counts.share, _sampled(counts, _PSEUDO_FAVOUR, _PSEUDO_AGAINST), "raw", counts.sided)
+def choose(sided_labels: int, evaluated: bool) -> Estimator:
+    """The estimator of what a model predicted, from the design alone: never from what any of them gives.
 
+    sided_labels: human labels that take a side, drawn at known probabilities from this proposal in this period.
+    evaluated: whether this model has an evaluation that holds for sources of this family.
 
-def adjusted_share(counts: Counts, confusion: Confusion) -> Estimate:
-    """Adjusted count of predicted positions: (raw - fpr) / (tpr - fpr), clipped to [0, 1].
-
-    Binary among those that take a side: unclear predictions are abstentions, unclear truths are left out. When the
-    evaluation cannot tell the sides apart (tpr - fpr < LEAST_SKILL, or a side without a row), nothing can be corrected:
-    the share is the raw one, its estimator says "raw", and its interval is the whole of [0, 1].
+    | labels that take a side | evaluation | estimator | its interval carries |
+    |---|---|---|---|
+    | 30 or more | or not | **ppi** (`measures.labelled`): PPI++ | voices and folds, draw of labels, label errors |
+    | 1 to 29 | yes | **bayes** (`measures.labelled_few`) | the same, and the spread of error rates between proposals |
+    | 1 to 29 | no | **bayes**, nothing supposed of error rates | the same, much wider |
+    | none | yes | **adjusted** (`measures.estimators`) | voices and folds, spread of error rates between proposals |
+    | none | no | **raw** | voices and folds only: what the model said, not what people think |
     """
-    draws = _corrected(_sampled(counts, _PSEUDO_FAVOUR, _PSEUDO_AGAINST), confusion, counts.sided / _unit(counts))
-    if not confusion.skilled:
-        return Estimate(counts.share, 0.0, 1.0, "raw", counts.sided, draws)
-    return _estimate(_invert(counts.share, confusion), draws, "adjusted", counts.sided)
+    if sided_labels >= FEW_LABELS:
+        return "ppi"
+    if sided_labels:
+        return "bayes"
+    return "adjusted" if evaluated else "raw"
 
 
-def combined(declared: Counts, predicted: Counts, confusion: Confusion | None) -> Estimate:
+def predicted_share(
+    predicted: Counts, confusion: Confusion | None, labels: Sequence[Labels] = (), error: LabelError | None = None
+) -> Estimate:
+    """Share of what was predicted, by the estimator that `choose` names.
+
+    labels: the tiers that read samples, people last (see `labelled_share`); none where nobody did. confusion: of the
+    model, for the sources at hand; None without an evaluation. error: of people's labels.
+    With few labels and a stronger reader under them, what people correct is that reader, of which nothing is supposed.
+    """
+    people = labels[-1] if labels else None
+    estimator = choose(people.sided if people else 0, confusion is not None)
+    if estimator == "ppi":
+        return labelled_share(predicted, labels, error).estimate
+    if estimator == "bayes":
+        if len(labels) > 1:
+            return updated_share(labels[-2].counts(), people, None, error)
+        return updated_share(predicted, people, confusion, error)
+    return adjusted_share(predicted, confusion) if confusion else raw_share(predicted)
+
+
+def combined(
+    declared: Counts,
+    predicted: Counts,
+    confusion: Confusion | None,
+    labels: Sequence[Labels] = (),
+    error: LabelError | None = None,
+) -> Estimate:
     """Votes and declared sides as they are, predictions corrected, in the proportions in which they come.
 
-    Its estimator says which happened: "declared" (nothing was predicted), "adjusted", or "raw" when the predictions
-    could not be corrected (no evaluation, or one that cannot tell the sides apart, see `adjusted_share`).
+    Its estimator says which happened: "declared" (nothing was predicted), what `choose` names, or "raw" when the
+    predictions could not be corrected (no evaluation, or one that cannot tell the sides apart, see `adjusted_share`).
+    labels and error: see `predicted_share`.
     """
     if not predicted.sided:
         exact = raw_share(declared)
         return Estimate(exact.share, exact.low, exact.high, "declared", exact.sided, exact.draws)
-    if confusion is None:
+    people = labels[-1].sided if labels else 0
+    if confusion is None and not people:
         return raw_share(declared + predicted)
+    guessed = predicted_share(predicted, confusion, labels, error)
     if not declared.sided:
-        return adjusted_share(predicted, confusion)
-    share, sided = combined_share(declared, predicted, confusion), declared.sided + predicted.sided
-    known = _sampled(declared, _DECLARED_FAVOUR, _DECLARED_AGAINST)
-    guessed = adjusted_share(predicted, confusion)
-    part = _sided(declared) / (_sided(declared) + _sided(predicted))
+        return guessed
+    known = sampled(declared, DECLARED_FAVOUR, DECLARED_AGAINST)
+    sided = declared.sided + guessed.sided
+    scale = guessed.sided / predicted.sided
+    part = sided_replicates(declared) / (sided_replicates(declared) + scale * sided_replicates(predicted))
+    share = (declared.favour + guessed.share * guessed.sided) / sided
     draws = known * part + guessed.draws * (1 - part)
-    if confusion.skilled:
-        return _estimate(share, draws, "adjusted", sided)
+    if guessed.estimator != "raw":
+        return estimate(share, draws, guessed.estimator, sided)
     # What was predicted may be anything; what was declared still holds its part.
-    low, high = _interval(known, declared.share)
+    low, high = interval(known, declared.share)
     fixed = declared.sided / sided
     return Estimate(share, low * fixed, high * fixed + 1 - fixed, "raw", sided, draws)
 
@@ -192,7 +163,7 @@ def combined_share(declared: Counts, predicted: Counts, confusion: Confusion | N
     """The share of `combined` alone, much faster, for a line without a band; NaN when nobody takes a side."""
     if confusion is None or not confusion.skilled or not predicted.sided:
         return (declared + predicted).share
-    favour = declared.favour + _invert(predicted.share, confusion) * predicted.sided
+    favour = declared.favour + invert(predicted.share, confusion) * predicted.sided
     return favour / (declared.sided + predicted.sided)
 
 
@@ -229,86 +200,3 @@ def ranks(estimates: Sequence[Estimate]) -> list[Rank]:
     best, worst = np.floor(spread[0]).astype(int), np.ceil(spread[2]).astype(int)
     middle = np.clip(np.rint(spread[1]).astype(int), best, worst)
     return [Rank(int(b), int(m), int(w)) for b, m, w in zip(best, middle, worst, strict=True)]
-
-
-def _ratio(inside: float, outside: float) -> float:
-    return float(inside / (inside + outside)) if inside + outside > 0 else nan
-
-
-def _sided(counts: Counts) -> NDArray[np.float64]:
-    return counts.favour_replicates.astype(np.float64) + counts.against_replicates
-
-
-def _unit(counts: Counts) -> float:
-    """Size of an average independent unit: 1 for separate voices, 48 for one text copied by 48 voices."""
-    if counts.sided <= 0:
-        return 1.0
-    # Exponential weights: the variance of a sum is the sum of the squares of the units' sizes.
-    return max(float(_sided(counts).var(ddof=1)) / counts.sided, 1e-6)
-
-
-def _sampled(counts: Counts, favour_row: int, against_row: int) -> NDArray[np.float64]:
-    """Draws of the share under sampling alone, (REPLICATES,)."""
-    unit = _unit(counts)
-    favour = counts.favour_replicates + unit * _half_voice(favour_row)
-    against = counts.against_replicates + unit * _half_voice(against_row)
-    draws: NDArray[np.float64] = favour / (favour + against)
-    return draws
-
-
-@lru_cache(maxsize=8)
-def _half_voice(row: int) -> NDArray[np.float64]:
-    """Draws of Gamma(1/2), the pseudo-voice of one side."""
-    draws: NDArray[np.float64] = gammaincinv(0.5, strata(row))
-    return draws
-
-
-def _invert(share: float, confusion: Confusion) -> float:
-    if confusion.rows is not None:
-        # Under rates this uncertain the inverted share is most often outside [0, 1]: the mean of what it may be stays.
-        return float(_corrected(np.full(REPLICATES, share), confusion, np.inf).mean())
-    return float(np.clip((share - confusion.fpr) / (confusion.tpr - confusion.fpr), 0.0, 1.0))
-
-
-def _corrected(draws: NDArray[np.float64], confusion: Confusion, units: float) -> NDArray[np.float64]:
-    """Each draw of the raw share corrected by its own draw of the error rates; units: how many independent ones."""
-    sides = confusion.counts[:2, :2]
-    if confusion.rows is not None:
-        sides = sides * np.minimum(1.0, confusion.rows / np.maximum(sides.sum(axis=1, keepdims=True), 1.0))
-    tpr, fpr = _rates(*sides.ravel().tolist())
-    skill = tpr - fpr
-    informed = skill >= LEAST_SKILL
-    # Rates that cannot tell the sides apart say nothing of the share, which may then be anything.
-    inverted = np.where(informed, (draws - fpr) / np.where(informed, skill, 1.0), strata(_IGNORANCE))
-    if inverted.min() < 0 or inverted.max() > 1:
-        # A perfect classifier that saw none among so many still leaves this much doubt: clipping must not remove it.
-        floor = np.minimum(betaincinv(0.5, units + 0.5, strata(_FLOOR)), 0.5) if np.isfinite(units) else 0.0
-        inverted = np.clip(inverted, floor, 1 - floor)
-    return inverted
-
-
-@lru_cache(maxsize=64)
-def _rates(right: float, missed: float, wrong: float, kept: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Draws of the true and false positive rates from their Jeffreys posteriors, each (REPLICATES,)."""
-    return betaincinv(right + 0.5, missed + 0.5, strata(_TPR)), betaincinv(wrong + 0.5, kept + 0.5, strata(_FPR))
-
-
-def _estimate(share: float, draws: NDArray[np.float64], estimator: Estimator, sided: float) -> Estimate:
-    low, high = _interval(draws, share)
-    return Estimate(share, low, high, estimator, sided, draws)
-
-
-def _interval(draws: NDArray[np.float64], share: float) -> tuple[float, float]:
-    """Quantiles of the Beta that has the mean and variance of the draws: 256 draws give two moments well and two
-    tails badly. The share itself is always inside."""
-    if isnan(share):
-        return 0.0, 1.0
-    mean, variance = float(draws.mean()), float(draws.var(ddof=1))
-    spread = mean * (1 - mean)
-    if variance >= spread:
-        return (0.0, 1.0) if spread > 0 else (min(mean, share), max(mean, share))
-    if variance <= 1e-15:
-        return min(mean, share), max(mean, share)
-    size = spread / variance - 1
-    low, high = betaincinv(mean * size, (1 - mean) * size, TAILS)
-    return min(float(low), share), max(float(high), share)

@@ -27,11 +27,16 @@ POINTS = 24  # of a curve of widths, at most
 
 @dataclass(frozen=True)
 class Answered:
-    """A drawn post that people read: shares of them who found it in favour, and against."""
+    """A drawn post that people read: shares of them who found it in favour, and against.
+
+    chance: with which it was drawn and read, answers of its stratum that count / size of the stratum; it is
+    `drawn.drawn_with` once everything was read, and what estimates must use before.
+    """
 
     drawn: Drawn
     favour: float
     against: float
+    chance: float
 
 
 @dataclass(frozen=True)
@@ -67,15 +72,17 @@ def counted(draws: Iterable[Drawn], labels: Iterable[Label]) -> list[Answered]:
     strata: dict[str, list[Drawn]] = defaultdict(list)
     for one in draws:
         strata[one.stratum].append(one)
-    found = []
+    found: list[Answered] = []
     for members in strata.values():
+        read: list[tuple[Drawn, float, float]] = []
         for one in sorted(members, key=lambda member: member.place):
             answers = given.get((one.post, one.proposal))
             if answers is None:
                 break
             told = [answer for answer in answers if answer != "skipped"]
             if told:
-                found.append(Answered(one, told.count("favour") / len(told), told.count("against") / len(told)))
+                read.append((one, told.count("favour") / len(told), told.count("against") / len(told)))
+        found += [Answered(*each, chance=len(read) / each[0].stratum_size) for each in read]
     return found
 
 

@@ -231,6 +231,18 @@ def test_answers_count_up_to_the_first_that_is_missing():
     assert found == [one for one in largest if one != largest[3]]
 
 
+def test_the_chance_of_an_answer_is_that_of_what_was_read():
+    population, truth = world(5, count=300)
+    picked = draw(population, 60)
+    whole = counted(picked, answers_to(picked, truth))
+    assert all(each.chance == each.drawn.drawn_with for each in whole)
+    part = counted(picked, answers_to(picked[:20], truth))
+    assert len(part) == 20
+    assert all(each.chance < each.drawn.drawn_with for each in part)
+    # Every stratum was begun, so the reciprocals count the whole population.
+    assert horvitz_thompson([1] * 20, [each.chance for each in part]) == pytest.approx(300)
+
+
 def test_two_people_who_disagree_have_half_each():
     population, truth = world(6, count=100)
     picked = draw(population, 20)

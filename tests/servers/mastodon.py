@@ -32,6 +32,7 @@ class Manners:
     instead of its own, by name and by number; `hidden` the numbers of statuses that have not reached it yet."""
 
     version: str = "4.5.1"
+    domain: str = ""  # of its handles; empty: its own
     access: dict[str, dict[str, str]] | None = None
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
     statuses: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -120,6 +121,7 @@ class Gate:
             return body
         if path == "/api/v2/instance" and isinstance(said, dict):
             said["version"] = self.manners.version
+            said["domain"] = self.manners.domain or said["domain"]
             if self.manners.access is not None:
                 said["configuration"]["timelines_access"] = self.manners.access
         if isinstance(said, list):

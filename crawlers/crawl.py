@@ -1,8 +1,7 @@
-"""What one crawl shares between its spiders, and how what they hear reaches the spool: whole, gated, once."""
+"""What one crawl shares between its spiders, and what the spool is given of what they hear: gated, in its order."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -12,14 +11,11 @@ from crawlers.criteria import Criteria
 from crawlers.heard import Heard
 from crawlers.simulated import marked, simulated, simulating
 from crawlers.sources import Source
-from polyphonie.errors import SpoolFull
 from polyphonie.intake import Border
 from polyphonie.journal import Entry
 from polyphonie.native import Native, NativeAccountGone, NativeDeletion, NativeLike, NativePost
 from polyphonie.records import Envelope, Interaction
 from polyphonie.spool import Arrival, Refusal, Spool
-
-FULL_PAUSE_S = 2.0  # between two looks at a full spool
 
 
 def _now(native: Native) -> datetime:  # noqa: ARG001 (a simulated clock reads it)
@@ -66,47 +62,17 @@ def place(source: Source) -> str:
     return f"crawl:{source.name}"
 
 
-async def store(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard) -> Counter[str]:
-    """Put what was heard in the spool; while it is full the source waits, and says so. Returns the outcomes."""
-    while True:
-        # Admitted anew after each wait: who asked to be forgotten meanwhile is not in it any more.
-        refused = crawl.border.opt_outs.number()
-        arrival, outcomes = admitted(crawl, source, criteria, heard)
-        try:
-            outcomes["new"] = crawl.spool.put(arrival)
-        except SpoolFull as full:
-            crawl.spool.journal.note(source.name, source.platform, "waiting", detail=str(full))
-            await asyncio.sleep(FULL_PAUSE_S)
-            continue
-        if crawl.border.opt_outs.number() != refused:
-            _take_back(crawl, source, criteria, heard, arrival)
-        return outcomes
+def admitted(
+    crawl: Crawl, source: Source, criteria: Criteria, heard: Heard, told: Collection[str] = ()
+) -> tuple[Arrival, Counter[str]]:
+    """The arrival that `heard` makes, and how many natives ended how: kept, dropped, gone, opted out, refused...
 
-
-def _take_back(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard, stored: Arrival) -> None:
-    """Delete what was stored of those who opted out between its admission and its storage."""
-    again, _ = admitted(crawl, source, criteria, heard)
-    left = _ids(stored) - _ids(again)
-    now = datetime.now(UTC)
-    deletions = [crawl.border.deletion(gone, crawl.platform(source.platform), now) for gone in sorted(left)]
-    undone = _likes(stored) - _likes(again)
-    crawl.spool.put(Arrival("forget", deletions, entry=Entry(name=source.name, gone=sorted(undone))))
-
-
-def _ids(arrival: Arrival) -> set[str]:
-    return {envelope.id for envelope in arrival.envelopes if envelope.deletion is None}
-
-
-def _likes(arrival: Arrival) -> set[str]:
-    return {one.id for one in arrival.entry.interactions} if arrival.entry else set()
-
-
-def admitted(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard) -> tuple[Arrival, Counter[str]]:
-    """The arrival that `heard` makes, and how many natives ended how: kept, dropped, gone, opted out, refused..."""
+    told: ids of what was taken away before the rest of the batch could be stored; it is not counted again.
+    """
     if crawl.simulated:
         heard = replace(heard, natives=[simulated(native) for native in heard.natives])
     platform = crawl.platform(source.platform)
-    batch = _Batch(crawl, criteria, heard)
+    batch = _Batch(crawl, criteria, heard, told)
     for native in heard.natives:
         batch.take(native)
     for gone in heard.gone:
@@ -133,8 +99,8 @@ def admitted(crawl: Crawl, source: Source, criteria: Criteria, heard: Heard) -> 
 class _Batch:
     """The natives of one batch, in their order: what comes first may be answered, liked or deleted by what follows."""
 
-    def __init__(self, crawl: Crawl, criteria: Criteria, heard: Heard) -> None:
-        self.crawl, self.criteria = crawl, criteria
+    def __init__(self, crawl: Crawl, criteria: Criteria, heard: Heard, told: Collection[str]) -> None:
+        self.crawl, self.criteria, self.told = crawl, criteria, told
         self.outcomes: Counter[str] = Counter()
         self.envelopes: dict[str, Envelope] = {}
         self.refusals: list[Refusal] = []
@@ -199,7 +165,7 @@ class _Batch:
         elif gone in self.likes:
             self.unliked.append(gone)
             self.outcomes["unliked"] += 1
-        else:
+        elif gone not in self.told:
             self.outcomes["dropped"] += 1
 
     def _close(self, native: NativeAccountGone) -> None:
@@ -221,7 +187,7 @@ class _Batch:
         self.interactions = [one for one in self.interactions if gone not in (one.id, one.post)]
         deletion = self.crawl.border.deletion(gone, source, at)
         self.envelopes[deletion.id] = deletion
-        self.outcomes["gone"] += 1
+        self.outcomes["gone"] += gone not in self.told
 
     def name(self, found: str) -> str:
         """The id of a message, from that or from its other name."""

@@ -17,9 +17,10 @@ from typing import Any, ClassVar
 import scrapy
 from scrapy.http import Request, Response
 
-from crawlers.crawl import Crawl, store
+from crawlers.crawl import Crawl
 from crawlers.heard import Heard
 from crawlers.sources import Source
+from crawlers.store import store
 from polyphonie.errors import PolyphonieError
 
 LOG = logging.getLogger(__name__)

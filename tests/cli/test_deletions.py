@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crawlers.crawl import Crawl, store
+from crawlers.crawl import Crawl
 from crawlers.criteria import Criteria
 from crawlers.heard import Heard, Watch
 from crawlers.sources import Source
+from crawlers.store import store
 from index.rebuild import rebuild
 from nlp.enrichment import Enricher
 from nlp.matching import Match
@@ -241,9 +243,15 @@ def test_who_is_forgotten_stays_so_when_the_same_batch_comes_again(work):
     assert set(indexed(work)) == {record(work, "at://2")}
 
 
+def fill(work: Workspace, number: int = 10) -> None:
+    """As many messages of one author as the spool may hold; enriching them makes room."""
+    work.spool.capacity, work.spool._room = number, 0
+    hear(work, *(post(100 + one, f"Le smic, encore {one}", "did:f") for one in range(number)))
+
+
 def test_who_asks_while_the_spool_is_full_is_not_in_the_batch_that_waits(work, monkeypatch):
-    monkeypatch.setattr("crawlers.crawl.FULL_PAUSE_S", 0.01)
-    work.spool.capacity = 0
+    monkeypatch.setattr("crawlers.store.FULL_PAUSE_S", 0.01)
+    fill(work)
 
     async def waits() -> None:
         crawl = Crawl(spool=work.spool, border=work.border, contact="")
@@ -251,12 +259,56 @@ def test_who_asks_while_the_spool_is_full_is_not_in_the_batch_that_waits(work, m
         await asyncio.sleep(0.05)
         assert work.spool.journal.crawls()["essai"]["state"] == "waiting"
         forget_command("did:a", ["essai"], False, work.settings.home)  # a deletion never waits
-        work.spool.capacity = 10
+        enrich(work)
         assert (await waiting)["opted out"] == 1
 
     asyncio.run(waits())
     assert places_of(work, "at://1") == []
     assert places_of(work, "at://2") == ["items WHERE id"]
+
+
+def test_what_takes_away_does_not_wait_for_room_with_the_rest_of_its_batch(work, monkeypatch):
+    monkeypatch.setattr("crawlers.store.FULL_PAUSE_S", 0.01)
+    texts = {number: f"Le smic à 1 800 euros, {word}." for number, word in ((1, "vite"), (2, "jamais"), (3, "un jour"))}
+    hear(work, *(post(number, text, f"did:{number}") for number, text in texts.items()))
+    hear(work, like(1, of=3), like(2, of=3, author="did:2"))
+    enrich(work)
+    fill(work)
+    bye = NativeAccountGone(source="essai", author="did:2")
+    batch = Heard(
+        natives=[post(4), gone("at://1"), gone("like://1"), bye, gone("at://4"), gone("at://99"), post(5)],
+        cursor={"at": 9},
+        seen=7,
+    )
+
+    async def waits() -> Counter[str]:
+        crawl = Crawl(spool=work.spool, border=work.border, contact="")
+        waiting = asyncio.create_task(store(crawl, SOURCE, CRITERIA, batch))
+        await asyncio.sleep(0.05)
+        names = {record(work, f"at://{number}"): number for number in (1, 2, 3)}
+        assert {names[found] for found in work.spool.knows(names)} == {3}
+        assert rows(work, "interactions") == 0
+        assert crawl.cursor(SOURCE) == {}
+        enrich(work)
+        return await waiting
+
+    since = datetime.now(UTC) - timedelta(hours=1)
+    before = Counter(work.spool.journal.counts("essai", since))
+    outcomes = asyncio.run(waits())
+    assert places_of(work, "at://4") == places_of(work, "at://1") == places_of(work, "at://2") == []
+    assert places_of(work, "at://5") == ["items WHERE id"]
+    del outcomes["new"]
+    # Each is counted once, in the journal too.
+    told = {"seen": 7, "kept": 2, "gone": 3, "unliked": 1, "accounts gone": 1, "dropped": 1}
+    assert +outcomes == told
+    assert Counter(work.spool.journal.counts("essai", since)) - before == told
+
+
+def test_a_batch_that_no_spool_can_hold_is_a_bug(work):
+    work.spool.capacity = 1
+    with pytest.raises(ValueError, match="a batch of 2 messages, for a spool that holds 1"):
+        hear(work, post(1), post(2))
+    assert hear(work, post(1), post(2, "Il pleut."), gone("at://1"))["gone"] == 1
 
 
 def test_who_asks_between_admission_and_storage_is_taken_back(work, monkeypatch):

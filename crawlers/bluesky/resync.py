@@ -1,6 +1,5 @@
 """What an account still publishes, asked at its own server (PDS): after a #sync nothing else tells what was lost."""
 
-import ipaddress
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -10,6 +9,7 @@ from scrapy.http import Response
 
 from crawlers.bluesky.frames import Json
 from crawlers.bluesky.payload import POST, REPOST
+from crawlers.politeness.places import public
 from crawlers.spider import SourceError
 
 Get = Callable[[str], Awaitable[Response]]
@@ -92,11 +92,6 @@ def _safe(url: str, directory: str) -> str:
     if loopback(directory) and loopback(url):
         return f"{parts.scheme}://{parts.netloc}"
     host = parts.hostname or ""
-    try:
-        ipaddress.ip_address(host)
-        named = False
-    except ValueError:
-        named = "." in host and not host.endswith((".local", ".internal", ".localhost"))
-    if parts.scheme != "https" or parts.netloc != host or not named:
+    if parts.scheme != "https" or parts.netloc != host or not public(host):
         raise Unreachable
     return f"https://{host}"

@@ -35,7 +35,8 @@ class Account(Payload):
 class Event(Payload):
     """`time_us`: when the Jetstream saw it, microseconds since 1970."""
 
-    did: str = Field(pattern=r"^did:[a-z]+:.+")
+    # As atproto writes it: the AppView refuses a whole question for one author who is not written so.
+    did: str = Field(pattern=r"^did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-]$", max_length=2048)
     time_us: int = Field(gt=0, lt=10**17)
     kind: str  # commit, identity, account; others may come
     commit: Commit | None = None

@@ -34,7 +34,7 @@ class Place(NamedTuple):
             return self.seq
         return max(self.time_us - REWIND_US, SEQUENCES_END)
 
-    def stored(self, through_us: int) -> dict[str, Any]:
-        """As a cursor; everything up to `through_us` was heard, though some of it may still have been waiting."""
+    def stored(self, through_us: int, *, held: bool = False) -> dict[str, Any]:
+        """As a cursor; everything up to `through_us` was heard. `held`: what came here was still waiting."""
         kept: dict[str, Any] = {"time_us": self.time_us, "through_us": through_us, "endpoint": self.endpoint}
-        return kept | ({} if self.seq is None else {"seq": self.seq})
+        return kept | ({} if self.seq is None else {"seq": self.seq}) | ({"held": True} if held else {})

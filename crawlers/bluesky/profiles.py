@@ -11,12 +11,17 @@ from urllib.parse import urlencode
 from scrapy.http import Response
 
 from crawlers.bluesky.payload import ProfileView
+from crawlers.spider import SourceError
 from polyphonie.errors import PayloadError
 
 AT_ONCE = 25  # profiles that app.bsky.actor.getProfiles answers for
 LAST_S = 24 * 3600.0
 REMEMBERED = 50_000  # accounts, some 20 MB
 _NO_HANDLE = "handle.invalid"
+
+
+class Unclear(SourceError):
+    """An answer that is none: the next one may be better."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +66,19 @@ class Profiles:
     async def look_up(self, dids: Sequence[str]) -> None:
         """Ask for some accounts, `AT_ONCE` at most. Those that the answer leaves out stay unknown.
 
-        Raises SourceError where there is no answer.
+        Raises Unclear where the answer says nothing of anybody, SourceError where there is none.
         """
         asked = urlencode([("actors", did) for did in dids])
         answer = await self._get(f"{self._appview}/xrpc/app.bsky.actor.getProfiles?{asked}")
         if answer.status != 200:
-            return
+            raise Unclear(f"the AppView answers {answer.status}")
         try:
             found = json.loads(answer.body)
-            profiles = found.get("profiles", ()) if isinstance(found, dict) else ()
         except (ValueError, RecursionError):
-            return
+            found = None
+        profiles = found.get("profiles") if isinstance(found, dict) else None
+        if not isinstance(profiles, list):
+            raise Unclear("the AppView's answer cannot be read")
         for profile in profiles:
             try:
                 view = ProfileView.read(profile)

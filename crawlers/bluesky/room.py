@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from crawlers.bluesky.place import Place
-from crawlers.bluesky.profiles import AT_ONCE, Profiles, Standing
+from crawlers.bluesky.profiles import AT_ONCE, Profiles
 from polyphonie.native import NativeLike, NativePost
 
 Message = NativePost | NativeLike
 
 TRIES = 4
+LONGEST_S = 60.0  # between two questions that nobody answers
 PATIENCE_S = 5.0  # so that one request serves several authors
 SEATS = 2_000  # beyond, nothing more is read until some have left
+SEATS_OF_LIKES = SEATS // 2  # beyond, no like comes in
 
 
 @dataclass
@@ -32,7 +34,10 @@ class Room:
         self._retry_s = retry_s
         self._clock = clock
         self._guests: dict[str, _Guest] = {}
-        self._tries: dict[str, tuple[int, float]] = {}  # of an author: how often asked for, when next
+        self._tries: dict[str, tuple[int, float]] = {}  # of an author: how often left out of an answer, when next
+        self._likes = 0
+        self._quiet_until = float("-inf")
+        self.unanswered = 0  # questions in a row
 
     def __len__(self) -> int:
         return len(self._guests)
@@ -45,6 +50,15 @@ class Room:
         return len(self._guests) >= SEATS
 
     @property
+    def full_of_likes(self) -> bool:
+        return self._likes >= SEATS_OF_LIKES
+
+    @property
+    def deaf(self) -> bool:
+        """Was nothing answered for so long that it is time to say so?"""
+        return self.unanswered >= TRIES and bool(self._guests)
+
+    @property
     def first(self) -> Place | None:
         """The place of what has waited longest."""
         return next(iter(self._guests.values())).place if self._guests else None
@@ -54,10 +68,11 @@ class Room:
             known.message = message  # reworded while it waited
         else:
             self._guests[message.uri] = _Guest(message, place, self._clock(), leader)
+            self._likes += isinstance(message, NativeLike)
 
     def leave(self, uri: str) -> bool:
         """A message is gone, and what was said of it means nothing any more. Was it there?"""
-        if self._guests.pop(uri, None) is None:
+        if self._stand_up(uri) is None:
             return False
         for follower in [found for found, guest in self._guests.items() if guest.leader == uri]:
             self.leave(follower)
@@ -75,10 +90,12 @@ class Room:
     def unknown(self, *, hurry: bool = False) -> list[str]:
         """Authors to ask for now: as many as one request takes, once they are that many or have waited long enough."""
         now = self._clock()
+        if now < self._quiet_until:
+            return []
         authors: dict[str, float] = {}
         for guest in self._guests.values():
             author = guest.message.author or ""
-            if guest.leader in self._guests or author in authors or needed(self._profiles, guest.message):
+            if guest.leader in self._guests or author in authors or self._profiles.standing(author):
                 continue
             if self._tries.get(author, (0, 0.0))[1] <= now:
                 authors[author] = guest.since
@@ -88,13 +105,23 @@ class Room:
         return list(authors) if ripe else []
 
     def asked(self, authors: list[str]) -> None:
-        """They were asked for: those of whom nothing was learnt are asked for again later."""
+        """There was an answer: those of whom it says nothing are asked for again later."""
+        self.hope()
         for author in authors:
             if self._profiles.standing(author):
                 self._tries.pop(author, None)
             else:
                 times = self._tries.get(author, (0, 0.0))[0] + 1
                 self._tries[author] = (times, self._clock() + self._retry_s * 2**times)
+
+    def not_answered(self, *, times: int = 1) -> None:
+        """Nobody answered, which is held against nobody: all stay, and are asked for after a while."""
+        self.unanswered += times
+        self._quiet_until = self._clock() + min(LONGEST_S, self._retry_s * 2**self.unanswered)
+
+    def hope(self) -> None:
+        """A new round: somebody may answer now."""
+        self.unanswered, self._quiet_until = 0, float("-inf")
 
     def settled(self, counts: Counter[str], at_most: int = 500) -> tuple[list[Message], list[str]]:
         """Those who may go in, so many at once and in their order, and authors who are for signed-in visitors only.
@@ -109,9 +136,9 @@ class Room:
             if uri not in self._guests or guest.leader in self._guests:
                 continue
             author = guest.message.author or ""
-            standing = needed(self._profiles, guest.message)
+            standing = self._profiles.standing(author)
             if standing and not standing.hidden:
-                del self._guests[uri]
+                self._stand_up(uri)
                 admitted.append(signed(guest.message, standing.handle))
             elif standing or self._tries.get(author, (0, 0.0))[0] >= TRIES:
                 counts["signed-in only" if standing else "profile unknown"] += 1
@@ -123,14 +150,10 @@ class Room:
         self._tries = {author: tried for author, tried in self._tries.items() if author in here}
         return admitted, list(dict.fromkeys(hidden))
 
-
-def needed(profiles: Profiles, message: Message) -> Standing | None:
-    """What is known of an author, or None where that must be learnt first.
-
-    Nobody is asked about for a like: it says nothing, and likes are three events in five.
-    """
-    known = profiles.standing(message.author or "")
-    return known or (Standing(hidden=False) if isinstance(message, NativeLike) else None)
+    def _stand_up(self, uri: str) -> _Guest | None:
+        guest = self._guests.pop(uri, None)
+        self._likes -= guest is not None and isinstance(guest.message, NativeLike)
+        return guest
 
 
 def signed(message: Message, handle: str | None) -> Message:

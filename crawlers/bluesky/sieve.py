@@ -10,12 +10,12 @@ from crawlers.bluesky.parse import SOURCE, known_handle, parse, signed_in_only
 from crawlers.bluesky.payload import COLLECTIONS, LIKE, PROFILE, REPOST, Event
 from crawlers.bluesky.place import Place
 from crawlers.bluesky.profiles import Profiles
-from crawlers.bluesky.room import Message, Room, needed, signed
+from crawlers.bluesky.room import Message, Room, signed
 from crawlers.bluesky.window import Window
 from crawlers.criteria import Criteria
 from crawlers.heard import Refused
 from polyphonie.errors import PayloadError
-from polyphonie.native import Native, NativeAccountGone, NativeDeletion, NativePost
+from polyphonie.native import Native, NativeAccountGone, NativeDeletion, NativeLike, NativePost
 
 
 @dataclass
@@ -181,7 +181,7 @@ class Sieve:
             self._refuse(sifted, error)
             return True
         held_back = self._room if leader and leader != one.uri else None
-        standing = needed(self._profiles, message)
+        standing = self._profiles.standing(message.author or "")
         if standing and standing.hidden:
             sifted.counts["signed-in only"] += 1
         elif standing and held_back is None and one.uri not in self._room:
@@ -189,6 +189,9 @@ class Sieve:
             held.add(one.uri)
         elif self._opted_out(message.author or ""):
             sifted.counts["opted out"] += 1  # the AppView is not even asked
+        elif isinstance(message, NativeLike) and self._room.full_of_likes:
+            # A well-known post may have more likes than profiles can be had; posts must not wait behind them.
+            sifted.counts["likes unverified"] += 1
         else:
             self._room.enter(message, one.place, leader if held_back else None)
         return True

@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
+from scrapy.http import Response
 
 from crawlers.bluesky.frames import Json
 from crawlers.bluesky.parse import SOURCE, parse
 from crawlers.bluesky.payload import LIKE, Event
 from crawlers.bluesky.place import Place
-from crawlers.bluesky.profiles import Profiles
+from crawlers.bluesky.profiles import Profiles, Unclear
 from crawlers.bluesky.resync import Repositories, Unreachable, loopback
-from crawlers.bluesky.room import Room
+from crawlers.bluesky.room import TRIES, Room
 from crawlers.bluesky.sieve import Sieve, Sifted
 from crawlers.bluesky.stream import Stream
 from crawlers.heard import Heard
@@ -30,7 +31,6 @@ CAUGHT_UP_S = 1.0
 QUIET_S = 3.0  # nothing for so long: everything was heard
 # A stream without an event for so long was cut: the network has hundreds a second.
 SILENCE_US = 60_000_000
-ASK_S = 30.0
 BREATH_S = 0.05
 
 
@@ -52,6 +52,7 @@ class BlueskySource(Source):
     retry_s: float = Field(1.0, gt=0, description="Pause before a stream is joined again; doubles up to a minute.")
     every_s: float = Field(30.0, ge=1, description="Seconds before another try when no Jetstream answers.")
     budget_a_day: int = Field(50_000, ge=1, description="Requests a day for profiles, UTC.")
+    timeout_s: float = Field(30.0, gt=0, description="Seconds that one answer about profiles or records may take.")
     appview: str = Field("https://public.api.bsky.app", description="Where profiles are looked up.")
     plc: str = Field("https://plc.directory", description="Directory that says which server has an account.")
     repositories: str = Field("", description="A server that has every repository, instead of each account's own.")
@@ -80,15 +81,18 @@ class Spider(SourceSpider):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         source = self.source
-        self._profiles = Profiles(self.get, source.appview)
+        self._profiles = Profiles(self._get, source.appview)
         self._room = Room(self._profiles, source.retry_s)
         self._sieve = Sieve(self.criteria, self._profiles, self._room, self._held, self._opted_out)
         self._sieve.through_us = int(self.cursor.get("through_us", 0))
-        self._repositories = Repositories(self.get, source.plc, source.repositories)
+        self._repositories = Repositories(self._get, source.plc, source.repositories)
         self._place = Place.of(self.cursor) or Place.present(source.since_s)
         # Where it was left, if anything was ever heard: what a gap is measured from.
         self._through_us = self._sieve.through_us or (self._place.time_us if self.cursor else 0)
+        # What waited when an earlier process ended must be heard again: a gap begins there.
+        self._sure_us = self._place.time_us if self.cursor.get("held") else self._through_us
         self._asking: asyncio.Task[None] | None = None
+        self._unanswered = ""
 
     async def listen(self) -> AsyncIterator[Heard]:
         agent = str(self.settings["USER_AGENT"])
@@ -97,12 +101,14 @@ class Spider(SourceSpider):
         if not self.cursor:
             # So that the next round starts here, even if nothing comes in this one.
             yield Heard(cursor=self._place.stored(0))
+        self._room.hope()
         try:
             async for heard in self._rounds(stream):
                 yield heard
         finally:
             if self._asking:
                 self._asking.cancel()
+                self._asking = None
             await stream.leave()
 
     async def _rounds(self, stream: Stream) -> AsyncIterator[Heard]:
@@ -123,12 +129,16 @@ class Spider(SourceSpider):
             self._ask(hurry=over or self._room.full)
             if heard := self._heard(sifted, gap):
                 yield heard
+                if self._unanswered:
+                    self.waiting(self._unanswered)
+            if self._room.deaf and (over or self._room.full):
+                raise SourceError(f"{self.name}: {self._unanswered}; messages wait until profiles can be had")
             if over and not len(self._room):
                 return
 
     async def _frames(self, stream: Stream) -> list[str]:
         if self._room.full:
-            self.waiting("the AppView is slow to say whose messages may be shown")
+            self.waiting(self._unanswered or "the AppView is slow to say whose messages may be shown")
             await asyncio.sleep(self.source.batch_s)
             return []
         return await stream.some(self._place, self.source.batch, self.source.batch_s)
@@ -164,7 +174,9 @@ class Spider(SourceSpider):
         if sifted.place:
             self._place = sifted.place
             self._through_us = max(self._through_us, min(sifted.place.time_us, time.time_ns() // 1_000))
-        cursor = (self._room.first or self._place).stored(self._through_us)
+            self._sure_us = self._through_us
+        first = self._room.first
+        cursor = (first or self._place).stored(self._through_us, held=first is not None)
         if cursor == self.cursor and not (natives or sifted.seen or counts or gap):
             return None
         latest = datetime.fromtimestamp(self._through_us / 1_000_000, UTC) if sifted.place else None
@@ -181,7 +193,7 @@ class Spider(SourceSpider):
         )
 
     def _gap(self, first_us: int, advice: str) -> Gap | None:
-        left_us = self._through_us
+        left_us = self._sure_us
         if not left_us or (not advice and first_us - left_us < SILENCE_US):
             return None
         since, until = (datetime.fromtimestamp(us / 1_000_000, UTC) for us in (left_us, max(left_us, first_us)))
@@ -190,14 +202,26 @@ class Spider(SourceSpider):
 
     def _ask(self, *, hurry: bool) -> None:
         if self._asking is None or self._asking.done():
+            if self._asking:
+                self._asking.result()
             authors = self._room.unknown(hurry=hurry)
             self._asking = asyncio.create_task(self._look_up(authors)) if authors else None
 
     async def _look_up(self, authors: list[str]) -> None:
-        with suppress(SourceError, TimeoutError):
-            async with asyncio.timeout(ASK_S):
-                await self._profiles.look_up(authors)
-        self._room.asked(authors)
+        try:
+            await self._profiles.look_up(authors)
+        except SourceError as error:
+            # Whoever does not answer at all was asked several times already, with longer and longer pauses.
+            self._room.not_answered(times=1 if isinstance(error, Unclear) else TRIES)
+            self._unanswered = str(error).removeprefix(f"{self.name}: ")
+            self.waiting(self._unanswered)
+        else:
+            self._room.asked(authors)
+            self._unanswered = ""
+
+    async def _get(self, url: str) -> Response:
+        # Of each question alone: what comes before, in the queue of a host, takes as long as its delay wants.
+        return await self.get(url, meta={"download_timeout": self.source.timeout_s})
 
     async def _resync(self, event: Json, sifted: Sifted) -> None:
         did = event["did"]
@@ -206,9 +230,8 @@ class Spider(SourceSpider):
             return
         platform = self.crawl.platform(SOURCE)
         try:
-            async with asyncio.timeout(ASK_S):
-                records = await self._repositories.records(did)
-        except (Unreachable, TimeoutError):
+            records = await self._repositories.records(did)
+        except Unreachable:
             # Nothing says what is still there: it is not kept.
             sifted.natives.append(NativeAccountGone(source=SOURCE, author=did))
             self._room.close(did)

@@ -38,7 +38,12 @@ class Home:
         self.folder = folder
         keys = {"platform": "bluesky", "endpoints": [jetstream.endpoint], "appview": jetstream.url}
         keys |= {"plc": jetstream.url, "since_s": 2_000, "retry_s": 0.02, "keywords": ["retraites"]} | more
-        (folder / "sources.yaml").write_text(json.dumps({"sources": {"jet": keys}}))
+        self.keys = keys
+        self.says()
+
+    def says(self, **more):
+        """The same source, with other keys."""
+        (self.folder / "sources.yaml").write_text(json.dumps({"sources": {"jet": self.keys | more}}))
 
     def environment(self, **more):
         return os.environ | QUICK | {"POLYPHONIE_CRAWL__CONTACT": "https://polyphonie.test/contact"} | more
@@ -209,6 +214,30 @@ def test_a_stream_that_fails_is_joined_again_and_says_nothing_twice(tmp_path, je
     assert counted["seen"] <= len(jetstream.events)
     assert home.gaps() == []
     assert len(jetstream.joins) >= 5
+
+
+def test_while_profiles_cannot_be_had_messages_wait_and_none_is_lost(tmp_path, jetstream):
+    pen = Pen(ago_s=60, step_s=0.5)
+    jetstream.events = [pen.post(f"p{number}", "1", f"Retraites {number}") for number in range(40)]
+    jetstream.events += [pen.like("eve", "like-1", uri("p1", "1")), pen.like("bob", "like-2", uri("p1", "1"))]
+    jetstream.hidden = {did("eve")}
+    home = Home(tmp_path, jetstream, timeout_s=0.2)
+
+    jetstream.no_profiles = True
+    assert "the AppView answers 500" in home.crawl(code=8)[1]
+    jetstream.no_profiles, jetstream.slow_profiles_s = False, 0.5
+    home.crawl(code=8)
+    jetstream.slow_profiles_s = 0.0
+    home.says(budget_a_day=1)
+    home.crawl(code=8)
+    assert home.posts() == {}
+
+    home.says()
+    home.crawl()
+    counted = home.counted()
+    assert len(home.posts()) == counted["kept"] == 40
+    assert (counted["liked"], counted["signed-in only"], counted.get("profile unknown", 0)) == (1, 1, 0)
+    assert home.gaps() == []
 
 
 def test_servers_that_never_answer_end_the_round_in_one_line(jetstream):

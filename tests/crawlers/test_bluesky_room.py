@@ -7,7 +7,7 @@ import pytest
 
 from crawlers.bluesky.place import Place
 from crawlers.bluesky.profiles import AT_ONCE, REMEMBERED, Profiles
-from crawlers.bluesky.room import PATIENCE_S, TRIES, Room
+from crawlers.bluesky.room import LONGEST_S, PATIENCE_S, SEATS_OF_LIKES, TRIES, Room
 from polyphonie.native import NativeLike, NativePost
 from polyphonie.records import Kind
 
@@ -108,15 +108,48 @@ def test_an_answer_is_asked_about_after_what_it_answers(room, profiles, clock):
     assert room.unknown() == ["did:plc:b"]
 
 
-def test_nobody_is_asked_about_for_a_like_but_who_is_hidden_likes_nothing(room, profiles):
+def test_a_like_waits_like_a_message(room, profiles, clock):
     counts = Counter()
     room.enter(post(1), Place(1))
     room.enter(like(2, 1), Place(2), leader="at://1")
-    room.enter(like(3, 1, "did:plc:c"), Place(3), leader="at://1")
+    room.enter(like(3, 1, "did:plc:c"), Place(3))
+    clock.now = PATIENCE_S
+    assert room.unknown() == ["did:plc:a", "did:plc:c"]
     profiles.learn("did:plc:a", hidden=False)
     profiles.learn("did:plc:c", hidden=True)
-    assert [one.uri for one in room.settled(counts)[0]] == ["at://1", "at://2"]
+    assert [one.uri for one in room.settled(counts)[0]] == ["at://1"]
     assert counts == {"signed-in only": 1, "dropped": 0}
+    assert room.unknown(hurry=True) == ["did:plc:b"]
+    profiles.learn("did:plc:b", hidden=False)
+    assert [one.uri for one in room.settled(counts)[0]] == ["at://2"]
+
+
+def test_likes_do_not_take_every_seat(room):
+    for number in range(SEATS_OF_LIKES):
+        assert not room.full_of_likes
+        room.enter(like(number, 1), Place(number))
+    assert (room.full_of_likes, room.full) == (True, False)
+    assert room.leave("at://3")
+    assert not room.full_of_likes
+
+
+def test_an_outage_is_held_against_nobody(room, profiles, clock):
+    counts = Counter()
+    room.enter(post(1), Place(1))
+    for _ in range(3 * TRIES):
+        clock.now += LONGEST_S + PATIENCE_S
+        assert room.unknown() == ["did:plc:a"]
+        room.not_answered()
+        assert room.unknown(hurry=True) == []
+        assert room.settled(counts) == ([], [])
+    assert room.deaf
+    assert room.first == Place(1)
+    room.hope()
+    assert not room.deaf
+    assert room.unknown(hurry=True) == ["did:plc:a"]
+    profiles.learn("did:plc:a", hidden=False)
+    assert [one.uri for one in room.settled(counts)[0]] == ["at://1"]
+    assert not counts
 
 
 def test_what_is_deleted_while_it_waits_never_goes_in(room, profiles):

@@ -53,6 +53,7 @@ class Jetstream:
     hidden: set[str] = field(default_factory=set)
     strangers: set[str] = field(default_factory=set)
     no_profiles: bool = False
+    slow_profiles_s: float = 0.0
     repositories: dict[str, dict[str, Json]] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, list[str]], str]] = field(default_factory=list)
     looked_up: Counter[str] = field(default_factory=Counter)
@@ -97,10 +98,12 @@ class Jetstream:
         self.port = next(iter(server.sockets)).getsockname()[1]
         return server
 
-    def _request(self, connection: ServerConnection, request: Request) -> Response | None:
+    async def _request(self, connection: ServerConnection, request: Request) -> Response | None:
         parts = urlsplit(request.path)
         query = parse_qs(parts.query)
         self.asked.append((parts.path, query, request.headers.get("User-Agent", "")))
+        if parts.path.endswith("getProfiles"):
+            await asyncio.sleep(self.slow_profiles_s)
         if parts.path not in ("/subscribe", f"/xrpc/{V2}"):
             return self._beside(connection, parts.path, query)
         if self.faults and self.faults[0].status:

@@ -108,9 +108,15 @@ def proposals(node: Mapping[str, Any], component: str, site: str) -> Iterator[Fo
     yield from comments(node.get("comments"), place, site)
 
 
-def comments(nodes: Sequence[Mapping[str, Any]] | None, under: Place, site: str, depth: int = 0) -> Iterator[Found]:
+def comments(nodes: Any, under: Place, site: str, depth: int = 0) -> Iterator[Found]:
     """Comments on a proposal, or on the comment that `under` names, each before its answers."""
+    if not isinstance(nodes, list | tuple | None):
+        yield Found(under, refused="comments: list type")
+        return
     for node in nodes or ():
+        if not isinstance(node, Mapping):
+            yield Found(under, refused="comments: mapping type")
+            continue
         place = Place(under.component, under.proposal, str(node.get("id", "")))
         answers = node.get("comments")
         payload, refused = None, ""

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,7 +11,9 @@ from scrapy.http import Request, Response
 
 from crawlers.decidim.answer import Place
 from crawlers.decidim.question import Dialect, unknown_field
+from crawlers.decidim.skeleton import Error, Errors, Listing, Node, Spaces, Thread
 from crawlers.spider import SourceError
+from polyphonie.errors import PayloadError
 
 TRIES = 8  # at a question, each in a smaller dialect
 # How a Decidim says that something is not, or no longer, for everybody to see.
@@ -20,10 +23,7 @@ _WHY = {
     401: "it wants an account; ask its owners, or take its open data (`open_data: true`)",
     403: "it forbids us to ask; ask its owners",
     404: "it has no API there; check `site`",
-    429: "it asks us to wait",
 }
-
-Node = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Page:
 @dataclass(frozen=True)
 class Answer:
     data: Mapping[str, Any] | None = field(repr=False)
-    errors: Sequence[Mapping[str, Any]] = field(repr=False)
+    errors: Sequence[Error] = field(repr=False)
 
     @property
     def codes(self) -> list[str]:
         """Codes of its errors; an empty one where an error has none."""
-        found = [str((error.get("extensions") or {}).get("code") or "") for error in self.errors]
+        found = [str((error.extensions or {}).get("code") or "") for error in self.errors]
         return [code if _CODE.match(code) else "" for code in found]
 
     @property
@@ -74,13 +74,8 @@ class Api:
         spaces = answer.at("participatoryProcesses")
         if not isinstance(spaces, list) or not answer.whole:
             raise self._failed("it lists no processes", answer)
-        return {
-            str(space["slug"]): [
-                str(one["id"]) for one in space.get("components") or () if one and one.get("__typename") == "Proposals"
-            ]
-            for space in spaces
-            if space
-        }
+        with self._format("processes"):
+            return {space.slug: space.of_proposals for space in Spaces.read({"every": spaces}).every if space}
 
     async def page(self, component: str, after: str | None) -> Page:
         """A page of the proposals of a component; empty where it is no longer public."""
@@ -90,10 +85,9 @@ class Api:
             if answer.whole and answer.at("component") is None:
                 return Page((), None, whole=True)
             raise self._failed("a page of proposals cannot be had", answer)
-        nodes = [edge and edge.get("node") for edge in listed.get("edges") or ()]
-        onward = listed.get("pageInfo") or {}
-        following = onward.get("endCursor") if onward.get("hasNextPage") else None
-        return Page(nodes, following, answer.whole)
+        with self._format("proposals"):
+            found = Listing.read(listed)
+            return Page([edge.node if edge else None for edge in found.edges or ()], found.following, answer.whole)
 
     async def proposal(self, place: Place) -> Node | Literal["gone", "unclear"]:
         """A proposal asked for by its number, with its comments; `gone`: it is not public any more."""
@@ -102,7 +96,7 @@ class Api:
         if isinstance(node, Mapping):
             return node if answer.whole else "unclear"
         # An error within it (a comment that is not public) may take the whole proposal out of the answer.
-        about_it = all(len(error.get("path") or ()) in (1, 2) for error in answer.errors)
+        about_it = all(len(error.path or ()) in (1, 2) for error in answer.errors)
         return "gone" if answer.data is not None and answer.whole and about_it else "unclear"
 
     async def answers(self, place: Place) -> Sequence[Node] | None:
@@ -112,11 +106,12 @@ class Api:
         answer = await self._answer(
             Dialect.answers, component=place.component, proposal=place.proposal, comment=place.comment
         )
-        asked = answer.at("component", "proposal", "comments")
-        found = next((one for one in asked or () if one and str(one.get("id")) == place.comment), None)
         if not self._dialect.single:
             return ()
-        return found.get("comments") if found and answer.whole else None
+        with self._format("answers"):
+            asked = Thread.read({"every": answer.at("component", "proposal", "comments") or ()}).every
+        found = next((one for one in asked if one and one.id == place.comment), None)
+        return found.comments if found and answer.whole else None
 
     async def _answer(self, compose: Callable[[Dialect], str], **variables: Any) -> Answer:
         for _ in range(TRIES):
@@ -124,7 +119,7 @@ class Api:
             answer = self._read(await self._ask(self._request(question)))
             if answer.data is not None or not answer.errors:
                 return answer
-            complaints = [str(error.get("message", "")) for error in answer.errors]
+            complaints = [error.message for error in answer.errors]
             learnt = self._dialect.learnt(complaints)
             if learnt == self._dialect:
                 missing = next(filter(None, map(unknown_field, complaints)), "")
@@ -155,8 +150,16 @@ class Api:
         if not isinstance(content, dict) or not {"data", "errors"} & content.keys():
             raise SourceError(f"{self._name}: what answers is no GraphQL API (a page, perhaps); check `site`")
         data = content.get("data")
-        errors = [error for error in content.get("errors") or () if isinstance(error, dict)]
+        with self._format("errors"):
+            errors = Errors.read({"every": content.get("errors") or ()}).every
         return Answer(data if isinstance(data, dict) else None, errors)
+
+    @contextmanager
+    def _format(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except PayloadError as error:
+            raise SourceError(f"{self._name}: another format than expected ({what}: {error})") from error
 
     def _failed(self, what: str, answer: Answer) -> SourceError:
         # Its message may quote what people wrote; its code is a word of the program.

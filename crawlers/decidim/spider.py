@@ -11,8 +11,9 @@ from scrapy.http import Response
 
 from crawlers.decidim import archive
 from crawlers.decidim.answer import Found, Place, comments, proposals
-from crawlers.decidim.api import Api, Node, refusal
+from crawlers.decidim.api import Api, refusal
 from crawlers.decidim.parse import parse
+from crawlers.decidim.skeleton import Node
 from crawlers.files import Reader
 from crawlers.heard import Heard, Refused, Watch
 from crawlers.sources import Source
@@ -31,10 +32,10 @@ EVERYTHING = -1
 class DecidimSource(Source):
     site: str = Field(description="Address of the platform, as it names itself: https://host.")
     processes: tuple[str, ...] = Field((), description="Slugs of the participatory processes; empty: every public one.")
-    open_data: bool = Field(False, description="Take the open-data zip, once a day, instead of the API.")
+    open_data: bool = Field(False, description="Take the open-data zip, when it has changed, instead of the API.")
     page: int = Field(100, ge=1, le=100, description="Proposals asked for at once; most platforms give 50 at most.")
     delay_s: float = Field(DELAY_S, ge=0, description="Seconds between two requests; less than 0.6 on loopback only.")
-    every_s: float = Field(21_600.0, ge=1, description="Seconds between two rounds: each lists everything anew.")
+    every_s: float = Field(21_600.0, ge=1, description="Seconds between two rounds; the API is listed anew by each.")
 
     @field_validator("site")
     @classmethod

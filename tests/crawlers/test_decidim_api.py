@@ -1,17 +1,22 @@
 """Decidim: what is asked of its API, and what its answers become."""
 
+import asyncio
 import io
+import json
 import zipfile
 
 import pytest
 from pydantic import ValidationError
+from scrapy.http import Response
 
 from crawlers.decidim import archive
 from crawlers.decidim.answer import Place, proposals
+from crawlers.decidim.api import Api
 from crawlers.decidim.archive import held
 from crawlers.decidim.parse import parse
 from crawlers.decidim.question import SMALLEST_PAGE, Dialect
 from crawlers.decidim.spider import DecidimSource
+from crawlers.spider import SourceError
 from polyphonie.errors import InputError
 from polyphonie.native import NativeDeletion
 
@@ -136,6 +141,75 @@ def test_a_page_has_a_smallest_size():
     for _ in range(9):
         dialect = dialect.learnt(["Query has complexity of 9, which exceeds max complexity of 1"])
     assert dialect.page == SMALLEST_PAGE
+
+
+def asked(question, content):
+    """What the API makes of an answer."""
+
+    async def answering(request):
+        return Response(request.url, body=json.dumps(content).encode())
+
+    return asyncio.run(question(Api("ville", f"https://{HOST}", 100, 0, answering)))
+
+
+def spaces(api):
+    return api.spaces()
+
+
+def page(api):
+    return api.page("3", None)
+
+
+def answers(api):
+    return api.answers(Place("3", "7", "90"))
+
+
+def listing(**changed):
+    return {"data": {"component": {"proposals": {"edges": []} | changed}}}
+
+
+def thread(*found):
+    return {"data": {"component": {"proposal": {"comments": list(found)}}}}
+
+
+@pytest.mark.parametrize(
+    ("question", "content", "complaint"),
+    [
+        (spaces, {"data": {"participatoryProcesses": [{"components": []}]}}, "processes: every.0.slug: missing"),
+        (spaces, {"data": {"participatoryProcesses": [{"slug": "bus", "components": [{"__typename": "Proposals"}]}]}},
+         "processes: every.0.components.0.id: missing"),
+        (spaces, {"data": {"participatoryProcesses": ["Zoé Ixtlan"]}}, "processes: every.0: model type"),
+        (spaces, {"errors": ["Zoé Ixtlan"]}, "errors: every.0: model type"),
+        (page, listing(edges=["Zoé Ixtlan"]), "proposals: edges.0: model type"),
+        (page, listing(edges=[{"node": "Zoé Ixtlan"}]), "proposals: edges.0.node: dict type"),
+        (page, listing(pageInfo={"hasNextPage": "Zoé"}), "proposals: pageInfo.hasNextPage: bool parsing"),
+        (answers, thread({"comments": []}), "answers: every.0.id: missing"),
+    ],
+)  # fmt: skip
+def test_an_answer_of_another_shape_is_told_by_the_name_of_its_field(question, content, complaint):
+    with pytest.raises(SourceError) as refused:
+        asked(question, content)
+    assert str(refused.value) == f"ville: another format than expected ({complaint})"
+
+
+def test_what_an_answer_may_leave_out():
+    components = [None, {"id": 3, "__typename": "Proposals"}, {"id": "4", "__typename": "Meetings"}]
+    processes = [None, {"slug": "parcs", "components": None}, {"slug": "bus", "components": components}]
+    assert asked(spaces, {"data": {"participatoryProcesses": processes}}) == {"parcs": [], "bus": ["3"]}
+    last = asked(page, listing(edges=[None, {"node": None}, {"node": proposal()}]))
+    assert (last.nodes, last.after, last.whole) == ([None, None, proposal()], None, True)
+    assert asked(page, listing(pageInfo={"hasNextPage": True, "endCursor": "Mg"}, edges=None)).after == "Mg"
+    assert asked(answers, thread(None, {"id": 90, "comments": [comment("91")]})) == (comment("91"),)
+    assert asked(answers, thread()) is None
+
+
+@pytest.mark.parametrize(
+    ("strange", "reasons"),
+    [("Zoé Ixtlan", ["comments: list type"]), ([None, "Zoé Ixtlan"], ["comments: mapping type"] * 2)],
+)
+def test_comments_of_another_shape_are_refused_and_their_proposal_is_kept(strange, reasons):
+    read = found(proposal(comments=strange))
+    assert [one.refused for one in read] == ["", *reasons]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ OLD = frozenset(
 def listed(home, **sources):
     home.mkdir(exist_ok=True)
     common = {"platform": "decidim", "delay_s": 0}
-    (home / "sources.yaml").write_text(json.dumps({"sources": {name: common | one for name, one in sources.items()}}))
+    listed = {name: common | one for name, one in sources.items()} | {"bluesky": {"enabled": False}}
+    (home / "sources.yaml").write_text(json.dumps({"sources": listed}))
 
 
 def environment():
@@ -128,6 +129,7 @@ def test_pages_shrink_to_what_the_server_accepts_and_are_followed_to_the_end(who
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_zip_and_the_api_give_the_same_records_and_never_repeat_each_other(whole, tmp_path):
     first, _ = whole
     home, world = again(first, tmp_path / "both"), populated()
@@ -153,6 +155,7 @@ def test_the_zip_and_the_api_give_the_same_records_and_never_repeat_each_other(w
     assert {one.deletion.id for one in kept(home).values() if one.deletion} == names_of(home, "comment", hidden)
 
 
+@pytest.mark.slow
 def test_a_killed_listing_goes_on_where_it_was_and_ends_as_one_that_was_not(whole, tmp_path):
     first, _ = whole
     home, world = again(first, tmp_path / "cut"), populated()

@@ -20,15 +20,15 @@ from polyphonie.native import Native, NativeAccountGone, NativeDeletion, NativeL
 
 @dataclass
 class Sifted:
-    """What a batch of frames came to. `gone`: our ids; `syncs`: events about accounts whose messages must be looked at
-    again; `ended`: why the server ended the stream."""
+    """What a batch of frames came to. `gone`: our ids; `syncs`: accounts whose messages must be looked at
+    again, and where that was said; `ended`: why the server ended the stream."""
 
     natives: list[Native] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
-    syncs: list[Json] = field(default_factory=list, repr=False)
+    syncs: list[tuple[str, Place]] = field(default_factory=list, repr=False)
     advice: str = ""
     ended: str = ""
     seen: int = 0
@@ -109,7 +109,7 @@ class Sieve:
             if handle := known_handle(Event.read(event)):
                 self._profiles.name(event["did"], handle)
         elif kind == "sync":
-            sifted.syncs.append(event)
+            sifted.syncs.append((event["did"], place))
         else:
             sifted.unknown["kind"] += 1
         return None
@@ -197,8 +197,8 @@ class Sieve:
         return True
 
     def _refuse(self, sifted: Sifted, error: PayloadError) -> None:
-        at = sifted.place.time_us if sifted.place else 0
-        sifted.refused.append(Refused(f"event {at}", str(error)))
+        # Its instant would point to one public message.
+        sifted.refused.append(Refused("an event", str(error)))
 
 
 def _own(one: _Glimpse) -> tuple[str, ...]:

@@ -4,26 +4,23 @@ nothing is left to catch up with."""
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 from scrapy.http import Response
 
-from crawlers.bluesky.frames import Json
-from crawlers.bluesky.parse import SOURCE, parse
-from crawlers.bluesky.payload import LIKE, Event
+from crawlers.bluesky.parse import SOURCE
 from crawlers.bluesky.place import Place
 from crawlers.bluesky.profiles import Profiles, Unclear
-from crawlers.bluesky.resync import Repositories, Unreachable, loopback
+from crawlers.bluesky.resync import Repositories, loopback
 from crawlers.bluesky.room import TRIES, Room
 from crawlers.bluesky.sieve import Sieve, Sifted
 from crawlers.bluesky.stream import Stream
+from crawlers.bluesky.syncs import Syncs
 from crawlers.heard import Heard
 from crawlers.sources import Source
 from crawlers.spider import SourceError, SourceSpider
-from polyphonie.errors import PayloadError
 from polyphonie.journal import Gap
 from polyphonie.native import NativeAccountGone
 
@@ -85,7 +82,8 @@ class Spider(SourceSpider):
         self._room = Room(self._profiles, source.retry_s)
         self._sieve = Sieve(self.criteria, self._profiles, self._room, self._held, self._opted_out)
         self._sieve.through_us = int(self.cursor.get("through_us", 0))
-        self._repositories = Repositories(self._get, source.plc, source.repositories)
+        repositories = Repositories(self._get, source.plc, source.repositories)
+        self._syncs = Syncs(repositories, self._profiles, self._room, self._name, self._items_of, source.retry_s)
         self._place = Place.of(self.cursor) or Place.present(source.since_s)
         # Where it was left, if anything was ever heard: what a gap is measured from.
         self._through_us = self._sieve.through_us or (self._place.time_us if self.cursor else 0)
@@ -109,6 +107,7 @@ class Spider(SourceSpider):
             if self._asking:
                 self._asking.cancel()
                 self._asking = None
+            self._syncs.leave()
             await stream.leave()
 
     async def _rounds(self, stream: Stream) -> AsyncIterator[Heard]:
@@ -133,7 +132,7 @@ class Spider(SourceSpider):
                     self.waiting(self._unanswered)
             if self._room.deaf and (over or self._room.full):
                 raise SourceError(f"{self.name}: {self._unanswered}; messages wait until profiles can be had")
-            if over and not len(self._room):
+            if over and not len(self._room) and self._syncs.over:
                 return
 
     async def _frames(self, stream: Stream) -> list[str]:
@@ -155,8 +154,9 @@ class Spider(SourceSpider):
             stream.progressed()
         if sifted.ended:
             await stream.ended(sifted.ended)
-        for event in sifted.syncs:
-            await self._resync(event, sifted)
+        self._syncs.step(sifted)
+        for did, place in sifted.syncs:
+            self._syncs.add(did, place, sifted)
         return sifted
 
     def _over(self, sifted: Sifted, quiet_since: float) -> bool:
@@ -175,7 +175,8 @@ class Spider(SourceSpider):
             self._place = sifted.place
             self._through_us = max(self._through_us, min(sifted.place.time_us, time.time_ns() // 1_000))
             self._sure_us = self._through_us
-        first = self._room.first
+        waiting = filter(None, (self._room.first, self._syncs.first))
+        first = min(waiting, key=lambda place: place.time_us, default=None)
         cursor = (first or self._place).stored(self._through_us, held=first is not None)
         if cursor == self.cursor and not (natives or sifted.seen or counts or gap):
             return None
@@ -223,35 +224,11 @@ class Spider(SourceSpider):
         # Of each question alone: what comes before, in the queue of a host, takes as long as its delay wants.
         return await self.get(url, meta={"download_timeout": self.source.timeout_s})
 
-    async def _resync(self, event: Json, sifted: Sifted) -> None:
-        did = event["did"]
-        kept, waiting = self._items_of(did), self._room.of(did)
-        if not kept and not waiting:
-            return
-        platform = self.crawl.platform(SOURCE)
-        try:
-            records = await self._repositories.records(did)
-        except Unreachable:
-            # Nothing says what is still there: it is not kept.
-            sifted.natives.append(NativeAccountGone(source=SOURCE, author=did))
-            self._room.close(did)
-            return
-        for uri in waiting:
-            if uri not in records and not uri.startswith(f"at://{did}/{LIKE}/"):
-                self._room.leave(uri)
-        keys = self.crawl.border.keys
-        uris = {keys.record(platform, uri): uri for uri in records}
-        for found in kept:
-            if found in uris:
-                with suppress(PayloadError):
-                    sifted.natives.extend(parse(Event.read(_as_event(event, uris[found], records[uris[found]]))))
-                    continue
-            sifted.gone.append(found)
+    def _name(self, uri: str) -> str:
+        return self.crawl.border.keys.record(self.crawl.platform(SOURCE), uri)
 
     def _held(self, uris: Sequence[str]) -> set[str]:
-        keys = self.crawl.border.keys
-        platform = self.crawl.platform(SOURCE)
-        ids = {keys.record(platform, uri): uri for uri in uris}
+        ids = {self._name(uri): uri for uri in uris}
         spool = self.crawl.spool
         return {ids[found] for found in (*spool.knows(ids), *spool.journal.is_interaction(list(ids)))}
 
@@ -260,9 +237,3 @@ class Spider(SourceSpider):
 
     def _items_of(self, did: str) -> list[str]:
         return self.crawl.spool.items_of(self.crawl.border.tokens(self.crawl.platform(SOURCE), did))
-
-
-def _as_event(sync: Json, uri: str, record: object) -> Json:
-    did, collection, rkey = uri.removeprefix("at://").split("/", 2)
-    commit = {"operation": "update", "collection": collection, "rkey": rkey, "record": record}
-    return {"did": did, "time_us": sync["time_us"], "kind": "commit", "commit": commit}

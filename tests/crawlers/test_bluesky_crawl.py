@@ -216,30 +216,6 @@ def test_a_stream_that_fails_is_joined_again_and_says_nothing_twice(tmp_path, je
     assert len(jetstream.joins) >= 5
 
 
-def test_while_profiles_cannot_be_had_messages_wait_and_none_is_lost(tmp_path, jetstream):
-    pen = Pen(ago_s=60, step_s=0.5)
-    jetstream.events = [pen.post(f"p{number}", "1", f"Retraites {number}") for number in range(40)]
-    jetstream.events += [pen.like("eve", "like-1", uri("p1", "1")), pen.like("bob", "like-2", uri("p1", "1"))]
-    jetstream.hidden = {did("eve")}
-    home = Home(tmp_path, jetstream, timeout_s=0.2)
-
-    jetstream.no_profiles = True
-    assert "the AppView answers 500" in home.crawl(code=8)[1]
-    jetstream.no_profiles, jetstream.slow_profiles_s = False, 0.5
-    home.crawl(code=8)
-    jetstream.slow_profiles_s = 0.0
-    home.says(budget_a_day=1)
-    home.crawl(code=8)
-    assert home.posts() == {}
-
-    home.says()
-    home.crawl()
-    counted = home.counted()
-    assert len(home.posts()) == counted["kept"] == 40
-    assert (counted["liked"], counted["signed-in only"], counted.get("profile unknown", 0)) == (1, 1, 0)
-    assert home.gaps() == []
-
-
 def test_servers_that_never_answer_end_the_round_in_one_line(jetstream):
     jetstream.faults = [Fault(status=503)] * 6
     stream = Stream("jet", [jetstream.endpoint, "ws://127.0.0.1:9"], "v1", "Polyphonie", 0.001, lambda _: None)
@@ -255,23 +231,6 @@ def test_an_endpoint_is_encrypted_unless_it_is_this_machine(tmp_path, endpoint):
     )
     with pytest.raises(ConfigurationError, match="wss://"):
         read_sources(tmp_path)
-
-
-def test_after_a_sync_only_what_is_still_published_stays(tmp_path, jetstream):
-    pen = Pen()
-    jetstream.events = [pen.post(who, rkey, f"Retraites {who} {rkey}") for who in ("ana", "bob") for rkey in "12"]
-    home = Home(tmp_path, jetstream, protocol="v2")
-    home.crawl()
-    assert len(home.posts()) == 4
-    pen = Pen(ago_s=0, step_s=0.001)
-    jetstream.events += [pen.post("ana", rkey, f"Retraites ana {rkey}") for rkey in "34"]  # these wait for a profile
-    jetstream.events += [pen.sync("ana"), pen.sync("bob"), pen.sync("zoe")]
-    now = {"$type": "app.bsky.feed.post", "text": "Retraites encore", "createdAt": "2026-11-01T08:00:00Z"}
-    jetstream.repositories = {did("ana"): {uri("ana", rkey): now for rkey in "139"}}
-    home.crawl()
-    # One was replaced by what is there now, nobody answers for the other account, the third was never kept.
-    assert sorted(home.posts()) == [("post", "Retraites ana 3"), ("post", "Retraites encore")]
-    assert home.kept(uri("ana", "9")) == set()
 
 
 def test_killed_at_any_moment_it_loses_nothing_and_repeats_nothing(tmp_path, jetstream):

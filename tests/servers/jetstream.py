@@ -44,7 +44,8 @@ class Fault:
 class Jetstream:
     """`events` in the v1 shape, their number in the list, from 1, is their sequence number. Events before `floor` are
     not served any more. `awake`: as on the real network, somebody always does something. `hidden`: accounts for those
-    who are signed in; `strangers`: accounts without a profile."""
+    who are signed in; `strangers`: accounts without a profile;
+    `left`: those that their server calls inactive."""
 
     events: list[Json] = field(default_factory=list)
     floor: int = 0
@@ -54,7 +55,9 @@ class Jetstream:
     strangers: set[str] = field(default_factory=set)
     no_profiles: bool = False
     slow_profiles_s: float = 0.0
+    left: set[str] = field(default_factory=set)
     repositories: dict[str, dict[str, Json]] = field(default_factory=dict)
+    listed_at_once: int = 100
     asked: list[tuple[str, dict[str, list[str]], str]] = field(default_factory=list)
     looked_up: Counter[str] = field(default_factory=Counter)
     port: int = 0
@@ -176,8 +179,16 @@ class Jetstream:
             known = [did for did in dids if did not in self.strangers]
             return _answer(connection, {"profiles": [self._profile(did) for did in known]})
         if path == "/xrpc/com.atproto.repo.listRecords" and (repository := self.repositories.get(query["repo"][0])):
-            found = {uri: value for uri, value in repository.items() if f"/{query['collection'][0]}/" in uri}
-            return _answer(connection, {"records": [{"uri": uri, "value": value} for uri, value in found.items()]})
+            found = [(uri, value) for uri, value in repository.items() if f"/{query['collection'][0]}/" in uri]
+            at = int(query.get("cursor", ["0"])[0])
+            end = at + self.listed_at_once
+            page = {"records": [{"uri": uri, "value": value} for uri, value in found[at:end]]}
+            return _answer(connection, page | ({"cursor": str(end)} if end < len(found) else {}))
+        if path == "/xrpc/com.atproto.sync.getRepoStatus":
+            left = query["did"][0] in self.left
+            return _answer(
+                connection, {"did": query["did"][0], "active": not left} | ({"status": "deactivated"} if left else {})
+            )
         if path == "/xrpc/com.atproto.identity.resolveHandle" and query["handle"][0].startswith("h-"):
             return _answer(connection, {"did": f"did:plc:{query['handle'][0].split('.')[0][2:]}"})
         if path.removeprefix("/") in self.repositories:

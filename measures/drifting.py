@@ -20,7 +20,7 @@ from measures.quality import MANY
 from measures.window import midnight
 from polyphonie.records import Origin
 
-WORDS_A_DAY = 200
+WORDS_A_DAY = 100
 BUCKETS = 512
 STEM = 6  # letters: enough to join « retraite » and « retraités »
 _STEP = 0.25  # of probabilities

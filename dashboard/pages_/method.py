@@ -1,6 +1,7 @@
 """Méthode et qualité: how it works, how well, from which sources, and what is not measured."""
 
 from html import escape
+from math import isnan
 
 import streamlit as st
 
@@ -9,6 +10,8 @@ from dashboard.frame import Here, show
 from dashboard.platforms import named
 from dashboard.provenance import Provenance
 from measures.disclosure import rounded
+from measures.drift import DAYS, FALSE_ALARM, LAST, Kind, Shift
+from measures.drifting import read_shifts
 from measures.popularity import Confusion
 from measures.quality import agreement, live_confusion
 from nlp.quality import STANCE, SetQuality, read_quality
@@ -37,6 +40,13 @@ NOT_MEASURED = (
 # What each baseline of the evaluation is called on the page.
 BASELINES = {"majority": "majorité", "tfidf": "TF-IDF", "anchors": "ancres"}
 
+# What moved, and how much of it changed place.
+MOVED: dict[Kind, str] = {
+    "sources": "Le mélange des sources a changé : {moved} des positions viennent d'autres sources qu'avant{named}.",
+    "scores": "Les lectures du modèle ont changé : {moved} de ses probabilités se répartissent autrement qu'avant.",
+    "words": "Le vocabulaire a changé : {moved} des mots employés ne sont plus les mêmes qu'avant.",
+}
+
 
 def body(here: Here) -> Provenance:
     """The page."""
@@ -49,6 +59,7 @@ def body(here: Here) -> Provenance:
     )
     _model()
     _live(here)
+    _drift(here)
     _sources(here)
     left, right = st.columns(2, gap="large")
     listed = "".join(f"<li>{escape(french.typeset(each))}</li>" for each in NOT_MEASURED)
@@ -130,6 +141,33 @@ def _live(here: Here) -> None:
             "Un argument rangé du mauvais côté par son auteur compte ici contre le modèle.",
         )
     )
+
+
+def _drift(here: Here) -> None:
+    until = here.desk.now.date()
+    shifts = here.desk.read(("drift", until), lambda engine: read_shifts(engine, until))
+    last, before = french.count(LAST, "dernier jour", "derniers jours"), french.count(DAYS - LAST, "jour")
+    st.html('<h2 class="po-h2">Ce qui est lu change-t-il ?</h2>')
+    if all(isnan(each.p_value) for each in shifts):
+        text = f"Les {last} se comparent aux {before} d'avant, dès que deux semaines ont été lues."
+        st.html(cells.notice("Pas encore assez de recul", french.typeset(text)))
+        return
+    told = [_moved(here, each) for each in shifts if each.established]
+    told = told or [f"Rien n'a bougé plus que le hasard : les {last} ressemblent aux {before} d'avant."]
+    st.html("<ul>" + "".join(f"<li>{escape(french.typeset(each))}</li>" for each in told) + "</ul>")
+    st.html(
+        cells.reading(
+            f"Les {last} sont comparés aux {before} d'avant, au-delà de ce qui change d'un jour à l'autre.",
+            f"Environ {french.percent(FALSE_ALARM)} des regards alertent à tort, un peu plus quand une actualité dure.",
+        )
+    )
+
+
+def _moved(here: Here, each: Shift) -> str:
+    # A share of so few positions would be that of a few people.
+    shown = [move for move in each.moves if move.items >= here.k][:1]
+    words = [f" ; {named(m.name)} passe de {french.percent(m.before)} à {french.percent(m.now)}" for m in shown]
+    return MOVED[each.kind].format(moved=french.percent(each.moved), named="".join(words))
 
 
 def _sources(here: Here) -> None:

@@ -89,7 +89,7 @@ class SourceSpider(scrapy.Spider):
             if not self.finished and self.failure:
                 failures += 1
                 rest = min(rest * 2.0 ** min(failures, 32), LONGEST_REST_S) * random.uniform(0.75, 1.25)
-                self._fail(self.failure, rest)
+                self._tell_failure(self.failure, rest)
             if not self.crawl.follow:
                 return
             await asyncio.sleep(rest)
@@ -130,7 +130,7 @@ class SourceSpider(scrapy.Spider):
         LOG.error("%s: a bug: %s, raised by\n%s", self.name, kind, trace)
         return SourceError(f"{self.name}: a bug: {kind}; please report it with the lines of code that the log shows")
 
-    def _fail(self, failure: SourceError, rest: float) -> None:
+    def _tell_failure(self, failure: SourceError, rest: float) -> None:
         try:
             self._journal.failed(self.name, self.source.platform, str(failure), self._due(rest))
         except sqlite3.Error as error:

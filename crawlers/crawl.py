@@ -15,7 +15,9 @@ from polyphonie.intake import Border
 from polyphonie.journal import Entry
 from polyphonie.native import Native, NativeAccountGone, NativeDeletion, NativeLike, NativePost
 from polyphonie.records import Envelope, Interaction
-from polyphonie.spool import Arrival, Refusal, Spool
+from polyphonie.spool import Arrival, Spool
+
+BORDER = "at the border"  # the place of what its platform says well, and we cannot keep
 
 
 def _now(native: Native) -> datetime:  # noqa: ARG001 (a simulated clock reads it)
@@ -78,14 +80,14 @@ def admitted(
     for gone in heard.gone:
         batch.remove(batch.name(gone), platform, crawl.clock(NativeDeletion(source=platform, uri=gone)))
     outcomes = Counter({"seen": heard.seen, **heard.counts}) + batch.outcomes
-    refusals = [Refusal(f"{source.name}, {one.place}", platform, one.reason) for one in heard.refused]
-    outcomes["refused"] += len(refusals)
+    outcomes["refused"] += len(heard.refused)
     keys = crawl.border.keys
     watched = [(watch.ref, keys.record(source.platform, watch.uri)) for watch in heard.watches]
     entry = Entry(
         name=source.name,
         outcomes=outcomes,
         unknown=heard.unknown,
+        refused=[*((one.place, one.reason) for one in heard.refused), *batch.refused],
         watched=[(ref, batch.name(found)) for ref, found in watched if found in batch.kept or found in batch.known],
         interactions=batch.interactions,
         gone=batch.unliked,
@@ -93,7 +95,7 @@ def admitted(
         gap=heard.gap,
     )
     envelopes = list(batch.envelopes.values())
-    return Arrival(place(source), envelopes, [*refusals, *batch.refusals], dict(heard.cursor), entry=entry), outcomes
+    return Arrival(place(source), envelopes, cursor=dict(heard.cursor), entry=entry), outcomes
 
 
 class _Batch:
@@ -103,7 +105,7 @@ class _Batch:
         self.crawl, self.criteria, self.told = crawl, criteria, told
         self.outcomes: Counter[str] = Counter()
         self.envelopes: dict[str, Envelope] = {}
-        self.refusals: list[Refusal] = []
+        self.refused: list[tuple[str, str]] = []
         self.interactions: list[Interaction] = []
         self.unliked: list[str] = []
         self.left: list[str] = []
@@ -132,8 +134,7 @@ class _Batch:
         try:
             envelope = self.crawl.border.admit(native, at)
         except (ValidationError, OverflowError) as error:
-            place = self._id(native.source, getattr(native, "uri", ""))
-            self.refusals.append(Refusal(place, native.source, _reason(error)))
+            self.refused.append((BORDER, _reason(error)))
             self.outcomes["refused"] += 1
             return
         if envelope is None:

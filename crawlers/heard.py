@@ -11,7 +11,8 @@ from polyphonie.native import Native
 
 @dataclass(frozen=True)
 class Refused:
-    """A payload that could not be read. `place` finds it again without quoting it (an offset, a record key's hash)."""
+    """A payload that could not be read. `place` says where without quoting it or naming anybody (a page, an offset): of
+    each reason, the last one is kept."""
 
     place: str
     reason: str

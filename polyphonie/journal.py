@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from polyphonie import endorsements
+from polyphonie import endorsements, unread
 from polyphonie.endorsements import Endorsements
 from polyphonie.records import Interaction
+from polyphonie.unread import UnreadPayloads
 
 SCHEMA = f"""
 {endorsements.SCHEMA}
+{unread.SCHEMA}
 CREATE TABLE IF NOT EXISTS crawls (
     name TEXT PRIMARY KEY,
     platform TEXT NOT NULL,
@@ -67,11 +69,13 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What one arrival of a source tells the journal. `watched`: (number at the server, our id)."""
+    """What one arrival of a source tells the journal. `watched`: (number at the server, our id); `refused`: (place,
+    reason) of each payload that could not be read."""
 
     name: str
     outcomes: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, int] = field(default_factory=dict)
+    refused: Sequence[tuple[str, str]] = ()
     watched: Sequence[tuple[str, str]] = ()
     interactions: Sequence[Interaction] = ()
     gone: Sequence[str] = ()  # ids whose interactions and watches go with them
@@ -79,13 +83,14 @@ class Entry:
     gap: Gap | None = None
 
 
-class Journal(Endorsements):
+class Journal(Endorsements, UnreadPayloads):
     """Reads and writes through the spool's connection; `record` is called inside the spool's transaction."""
 
     def record(self, entry: Entry) -> None:
         """Write an entry. The caller holds the transaction."""
         name = entry.name
         self._add(name, entry.outcomes)
+        self.miss(name, entry.refused)
         self._sql.executemany(
             "INSERT INTO unknown_fields VALUES (?, ?, ?, ?) "
             "ON CONFLICT (name, field) DO UPDATE SET number = number + excluded.number",
@@ -193,9 +198,9 @@ class Journal(Endorsements):
         with self._together():
             self._sql.executemany("UPDATE watched SET asked_at = ? WHERE name = ? AND ref = ?", rows)
 
-    def unwatch(self, before: datetime, keep_sources: Sequence[str] = ()) -> None:
+    def forget_before(self, before: datetime, keep_sources: Sequence[str] = ()) -> None:
         """What is older than `before` has lost its text, so nothing needs to be asked any more, but for the messages of
-        sources whose texts are kept: what is withdrawn there must still be learnt."""
+        sources whose texts are kept: what is withdrawn there must still be learnt. Old counts go too."""
         marks = ",".join("?" * len(keep_sources))
         kept = f"SELECT 1 FROM items WHERE items.id = watched.id AND items.source IN ({marks})"
         self._sql.execute(
@@ -203,6 +208,7 @@ class Journal(Endorsements):
             (before.astimezone(UTC).isoformat(), *keep_sources),
         )
         self._sql.execute("DELETE FROM outcomes WHERE hour < ?", (_hour(datetime.now(UTC) - KEPT_HOURS),))
+        self.forget_unread(before)
 
     def spend(self, name: str, day: date, requests: int = 1) -> int:
         """Count requests of a day; returns how many were made that day, these included."""

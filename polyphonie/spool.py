@@ -294,9 +294,10 @@ class Spool:
         return None if row[0] is None else int(row[0])
 
     def counts(self) -> dict[str, int]:
-        """Items by state, and entries in quarantine."""
+        """Items by state, and entries in quarantine: one for each reason where a crawl could not read something."""
         found = dict(self._connection.execute("SELECT state, count(*) FROM items GROUP BY state").fetchall())
-        held = self._connection.execute("SELECT count(*) FROM quarantine").fetchone()[0]
+        asked = "SELECT (SELECT count(*) FROM quarantine) + (SELECT count(*) FROM unread)"
+        held = self._connection.execute(asked).fetchone()[0]
         return {state: found.get(state, 0) for state in ("todo", "doing", "done")} | {"quarantine": held}
 
     def item_sources(self) -> list[str]:

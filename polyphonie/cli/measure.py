@@ -83,7 +83,7 @@ def expire_old(work: Workspace, now: datetime) -> dict[str, int]:
     waiting = work.spool.oldest_waiting_epoch()
     last = current if waiting is None else min(current, waiting)
     work.spool.close_epochs(last)
-    work.spool.journal.unwatch(before, kept)
+    work.spool.journal.forget_before(before, kept)
     forget_expired(work)
     tidy(work)
     (work.settings.home / EXPIRED).write_text(now.isoformat())

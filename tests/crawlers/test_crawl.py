@@ -160,12 +160,13 @@ def test_a_message_that_came_twice_is_watched_and_deleted_under_its_own_id(crawl
     assert crawl.known("essai", ["at://1", "x://1"]) == set()
 
 
-def test_a_payload_that_cannot_be_read_is_quarantined_by_its_place_alone(crawl):
+def test_a_payload_that_cannot_be_read_is_known_by_its_reason_and_the_last_place(crawl):
     arrival, counted = take(crawl, post(1), post(2, created_at=LONG_AGO), refused=[Refused("page 3", "cut short")])
     assert counted["refused"] == 2
-    assert {(one.origin, one.reason) for one in arrival.refusals} == {
-        ("essai, page 3", "cut short"),
-        (crawl.border.keys.record("essai", "at://2"), "an instant beyond the calendar"),
+    crawl.spool.put(arrival)
+    assert {(one.source, one.place, one.reason) for one in crawl.spool.journal.unread()} == {
+        ("essai", "page 3", "cut short"),
+        ("essai", "at the border", "an instant beyond the calendar"),
     }
 
 

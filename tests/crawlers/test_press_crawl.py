@@ -127,11 +127,11 @@ def test_what_is_gone_for_ever_is_left_alone(rounds):
 
 
 def test_who_mends_the_sources_is_told_which_feed_and_why(rounds):
-    reasons = dict(rows(rounds[0], "SELECT origin, reason FROM quarantine"))
-    assert reasons["journal, feed 3"] == "feed 3 has moved for ever and is read where it is now: write its new address"
-    assert reasons["journal, feed 5"] == "feed 5 is gone for ever (410): take it out of the source"
-    assert reasons["journal, feed 7"] == "feed 7 cannot be read: neither RSS nor Atom"
-    assert reasons["journal, feed 8"] == "feed 8 answers 404: look at its address"
+    reasons = dict(rows(rounds[0], "SELECT place, reason FROM unread WHERE name = 'journal'"))
+    assert reasons["feed 3"] == "feed 3 has moved for ever and is read where it is now: write its new address"
+    assert reasons["feed 5"] == "feed 5 is gone for ever (410): take it out of the source"
+    assert reasons["feed 7"] == "feed 7 cannot be read: neither RSS nor Atom"
+    assert reasons["feed 8"] == "feed 8 answers 404: look at its address"
 
 
 def test_titles_are_kept_and_never_articles_nor_bylines(rounds):

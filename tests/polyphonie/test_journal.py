@@ -7,6 +7,7 @@ import pytest
 from polyphonie.journal import FAILED, Entry, Gap
 from polyphonie.records import Endorsement, Interaction, record_id
 from polyphonie.spool import Arrival, Spool
+from polyphonie.unread import OTHERS
 
 NOW = datetime.now(UTC)
 
@@ -51,7 +52,7 @@ def test_unknown_fields_are_counted_since_they_were_first_seen(spool):
     tell(spool, unknown={"a": 3})
     assert spool.journal.unknown_fields("essai") == {"a": 5, "b": 1}
     assert set(spool.journal.new_fields("essai", NOW - timedelta(minutes=1))) == {"a", "b"}
-    assert spool.journal.new_fields("essai", NOW + timedelta(minutes=1)) == {}
+    assert spool.journal.new_fields("essai", datetime.now(UTC) + timedelta(minutes=1)) == {}
 
 
 def test_a_gap_is_recorded_once_with_its_bounds(spool):
@@ -87,8 +88,25 @@ def test_what_was_not_asked_for_longest_comes_first_until_its_text_expires(spool
     assert spool.journal.watched("essai", later, 1)[0][0] in ("1", "2")
     spool.journal.erase([key(1)])
     assert spool.journal.watched("essai", later, 10) == [("2", key(2))]
-    spool.journal.unwatch(later)
+    spool.journal.forget_before(later)
     assert spool.journal.watched("essai", later, 10) == []
+
+
+def test_what_could_not_be_read_is_a_row_for_each_reason_until_it_expires(spool, monkeypatch):
+    monkeypatch.setattr("polyphonie.unread.REASONS", 2)
+    tell(spool, refused=[("page 1", "cut short"), ("page 2", "text: missing"), ("page 3", "cut short")])
+    tell(spool, refused=[("page 4", "id: missing"), ("page 5", "at: missing"), ("page 6", "cut short")])
+    assert [(one.number, one.reason, one.place) for one in spool.journal.unread("essai")] == [
+        (3, "cut short", "page 6"),
+        (2, OTHERS, "page 5"),
+        (1, "text: missing", "page 2"),
+    ]
+    assert spool.counts()["quarantine"] == 3
+    assert spool.journal.unread("other") == []
+    spool.journal.forget_before(NOW - timedelta(days=30))
+    assert len(spool.journal.unread()) == 3
+    spool.journal.forget_before(datetime.now(UTC) + timedelta(minutes=1))
+    assert spool.journal.unread() == []
 
 
 def test_requests_are_counted_by_day(spool):

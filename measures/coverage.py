@@ -129,14 +129,15 @@ class Coverage:
 
 def coverage(worlds: Iterable[World], number: float, estimator: Estimator, rng: Generator) -> Coverage:
     """Coverage of the 95 % intervals of an estimator with about `number` labels in each world."""
-    rows = []
-    for world in worlds:
-        counts = world.counts()
-        found = estimator(counts, world.labels(number, rng), world.confusion)
-        raw = raw_share(counts).share
-        rows.append((found.low <= world.share <= found.high, raw - world.share, found.share - world.share,
-                     found.high - found.low))  # fmt: skip
-    return summary(rows)
+    return summary([judged(world, number, estimator, rng) for world in worlds])
+
+
+def judged(world: World, number: float, estimator: Estimator, rng: Generator) -> tuple[bool, float, float, float]:
+    """Whether the interval holds the truth, the error of classify-and-count, that of the estimator, and the width."""
+    counts = world.counts()
+    found = estimator(counts, world.labels(number, rng), world.confusion)
+    held = found.low <= world.share <= found.high
+    return held, raw_share(counts).share - world.share, found.share - world.share, found.high - found.low
 
 
 def summary(rows: Sequence[tuple[bool, float, float, float]]) -> Coverage:

@@ -72,7 +72,7 @@ def adjusted_count(answers: Array, confusion: Confusion) -> Array:
 def favour_share(proportions: Array) -> Array:
     """Favour among those that take a side: (3,) or (3, r) -> () or (r,); NaN where nobody does."""
     favour, sided = proportions[0], proportions[0] + proportions[1]
-    return np.divide(favour, sided, out=np.full(np.shape(sided), np.nan), where=np.asarray(sided > 0))
+    return np.asarray(np.divide(favour, sided, out=np.full(np.shape(sided), np.nan), where=np.asarray(sided > 0)))
 
 
 def bins_of(probabilities: Array) -> NDArray[np.int64]:
@@ -84,7 +84,7 @@ def bins_of(probabilities: Array) -> NDArray[np.int64]:
     side = np.divide(probabilities[:, 0], sides, out=np.full(len(sides), 0.5), where=sides > 0)
     column = np.minimum(side * SIDE_BINS, SIDE_BINS - 1).astype(np.int64)
     row = np.minimum(probabilities[:, 2] * DOUBT_BINS, DOUBT_BINS - 1).astype(np.int64)
-    return row * SIDE_BINS + column
+    return np.asarray(row * SIDE_BINS + column)
 
 
 class Spread(NamedTuple):

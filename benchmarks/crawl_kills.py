@@ -72,6 +72,7 @@ def begin(home: Path, servers: Servers) -> None:
         "bluesky": {"enabled": False, "platform": "bluesky"},
         "stream": {
             "platform": "bluesky",
+            "protocol": "v1",
             "endpoints": [f"ws://{servers.addresses['bluesky']}"],
             "appview": f"http://{servers.addresses['bluesky']}",
             "since_s": 62 * 86_400,  # from the world's beginning

@@ -127,7 +127,8 @@ def offering(rate: int) -> Iterator[int]:
 def listening(home: Path, port: int) -> Iterator[int]:
     """The process that listens."""
     keys = {"platform": "bluesky", "endpoints": [f"ws://127.0.0.1:{port}"], "appview": f"http://127.0.0.1:{port}"}
-    (home / "sources.yaml").write_text(json.dumps({"sources": {"jet": {**keys, "keywords": [MATCHING]}}}))
+    keys |= {"protocol": "v1", "keywords": [MATCHING]}
+    (home / "sources.yaml").write_text(json.dumps({"sources": {"jet": keys}}))
     words = [sys.executable, "-m", "polyphonie.cli.app", "crawl", "jet", "--follow", "--home", str(home)]
     environment = os.environ | {"POLYPHONIE_CRAWL__CONTACT": "https://example.org/benchmark"}
     process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

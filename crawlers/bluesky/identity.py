@@ -1,4 +1,8 @@
-"""From a handle, as people type it, to the DID that Bluesky's events have in its place."""
+"""From a handle, as people type it, to the DID that Bluesky's events have in its place.
+
+The one question that does not go through the politeness of a crawl: an operator asks it, once, for somebody who wants
+to be forgotten, and it collects nothing.
+"""
 
 import json
 import re

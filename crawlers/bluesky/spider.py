@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
-from scrapy.http import Response
+from scrapy.http import Request, Response
 
 from crawlers.bluesky.parse import SOURCE
 from crawlers.bluesky.place import Place
@@ -19,6 +19,8 @@ from crawlers.bluesky.sieve import Sieve, Sifted
 from crawlers.bluesky.stream import Stream
 from crawlers.bluesky.syncs import Syncs
 from crawlers.heard import Heard
+from crawlers.politeness.robots import Robots
+from crawlers.politeness.tdm import Tdm
 from crawlers.sources import Source
 from crawlers.spider import SourceError, SourceSpider
 from polyphonie.journal import Gap
@@ -31,18 +33,22 @@ SILENCE_US = 60_000_000
 BREATH_S = 0.05
 
 
+# Operated by Bluesky for everybody; those with a number speak v1, the others v2 (seen November 2026).
+ENDPOINTS = {
+    "v1": tuple(f"wss://jetstream{n}.us-{side}.bsky.network" for side in ("east", "west") for n in (1, 2)),
+    "v2": ("wss://jetstream.us-east.bsky.network", "wss://jetstream.us-west.bsky.network"),
+}
+
+
 class BlueskySource(Source):
     endpoints: tuple[str, ...] = Field(
-        (
-            "wss://jetstream1.us-east.bsky.network",
-            "wss://jetstream2.us-east.bsky.network",
-            "wss://jetstream1.us-west.bsky.network",
-            "wss://jetstream2.us-west.bsky.network",
-        ),
-        min_length=1,
-        description="Addresses of Jetstreams, wss://, without a path; the next one is tried when one fails.",
+        (),
+        description="Addresses of Jetstreams, wss://, without a path; those of Bluesky by default. The next one is "
+        "tried when one fails.",
     )
-    protocol: Literal["v1", "v2"] = Field("v1", description="v1 (/subscribe), or v2 (subscribeEvents).")
+    protocol: Literal["v1", "v2"] = Field(
+        "v2", description="v2 (subscribeEvents), or v1 (/subscribe), which never tells that something was lost (#sync)."
+    )
     batch: int = Field(500, ge=1, le=5_000, description="Events read before they are stored together.")
     batch_s: float = Field(1.0, gt=0, le=60, description="They are stored after this time even if they are fewer.")
     since_s: float = Field(0.0, ge=0, description="The first time, listening starts so many seconds ago.")
@@ -95,7 +101,8 @@ class Spider(SourceSpider):
     async def listen(self) -> AsyncIterator[Heard]:
         agent = str(self.settings["USER_AGENT"])
         source = self.source
-        stream = Stream(self.name, source.endpoints, source.protocol, agent, source.retry_s, self.waiting)
+        endpoints = source.endpoints or ENDPOINTS[source.protocol]
+        stream = Stream(self.name, endpoints, source.protocol, agent, source.retry_s, self.waiting, self._may_join)
         if not self.cursor:
             # So that the next round starts here, even if nothing comes in this one.
             yield Heard(cursor=self._place.stored(0))
@@ -219,6 +226,12 @@ class Spider(SourceSpider):
         else:
             self._room.asked(authors)
             self._unanswered = ""
+
+    async def _may_join(self, url: str) -> None:
+        # What every request goes through; a websocket is none of Scrapy's. Not the budget: a day without deletions
+        # would be worse than one more connection.
+        for manner in (Robots, Tdm):
+            await manner.from_crawler(self.crawler).process_request(Request(url))
 
     async def _get(self, url: str) -> Response:
         # Of each question alone: what comes before, in the queue of a host, takes as long as its delay wants.

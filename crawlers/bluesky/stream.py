@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -25,7 +25,7 @@ _LONGEST_PAUSE_S = 60.0
 
 class Stream:
     """`joined` counts the connections that were made; `too_old` says that the last place asked for was refused as too
-    old. `waiting` is told why nothing is read for a while."""
+    old. `waiting` is told why nothing is read for a while; `may_join` raises SourceError where a host forbids it."""
 
     def __init__(
         self,
@@ -35,10 +35,11 @@ class Stream:
         agent: str,
         retry_s: float,
         waiting: Callable[[str], None],
+        may_join: Callable[[str], Awaitable[None]],
     ) -> None:
         self._name, self._protocol, self._agent, self._retry_s = name, protocol, agent, retry_s
         self._endpoints = [endpoint.rstrip("/") for endpoint in endpoints]
-        self._waiting = waiting
+        self._waiting, self._may_join = waiting, may_join
         self._at = 0
         self._failures = 0
         self._last = ""
@@ -98,14 +99,19 @@ class Stream:
             try:
                 self._connection = await self._connect(place)
                 self.joined += 1
+            except SourceError as error:
+                self._fail(str(error).removeprefix(f"{self._name}: "))
             except (OSError, TimeoutError, WebSocketException) as error:
                 if _refusal(error) == TOO_OLD:
                     self.too_old = True
                     place = place._replace(seq=None)
                     continue
-                self._failures += 1
-                self._last = _refusal(error) or type(error).__name__
-                self._at = (self._at + 1) % len(self._endpoints)
+                self._fail(_refusal(error) or type(error).__name__)
+
+    def _fail(self, why: str) -> None:
+        self._failures += 1
+        self._last = why
+        self._at = (self._at + 1) % len(self._endpoints)
 
     async def _pause(self) -> None:
         rounds = self._failures // len(self._endpoints)
@@ -118,9 +124,10 @@ class Stream:
         query = [("collections" if v2 else "wantedCollections", collection) for collection in COLLECTIONS]
         query += [("cursor", str(place.cursor(self.endpoint, self._protocol)))]
         query += [("maxMessageSizeBytes", str(LARGEST_FRAME))]
-        path = f"xrpc/{V2}" if v2 else "subscribe"
+        address = f"{self.endpoint}/{f'xrpc/{V2}' if v2 else 'subscribe'}"
+        await self._may_join(address.replace("ws", "http", 1))
         return await connect(
-            f"{self.endpoint}/{path}?{urlencode(query)}",
+            f"{address}?{urlencode(query)}",
             user_agent_header=self._agent,
             subprotocols=[Subprotocol("xrpc.v1.json")] if v2 else None,
             # Deflating for each subscriber is most of what a Jetstream costs (its authors' note of July 2026).

@@ -125,7 +125,12 @@ def _sources(servers: Servers, work: Workspace) -> dict[str, dict[str, Any]]:
             "delay_s": 0,
         }
     stream, site, press = (servers.addresses[name] for name in ("bluesky", "decidim", "press"))
-    rows["bluesky-demo"] = {"platform": "bluesky", "endpoints": [f"ws://{stream}"], "appview": f"http://{stream}"}
+    rows["bluesky-demo"] = {
+        "platform": "bluesky",
+        "protocol": "v1",
+        "endpoints": [f"ws://{stream}"],
+        "appview": f"http://{stream}",
+    }
     rows["decidim-demo"] = {"platform": "decidim", "site": f"http://{site}", "open_data": True, "delay_s": 0}
     feeds = [f"http://{press}/{paper}/rss.xml" for paper in servers.papers]
     rows["press-demo"] = {"platform": "press", "feeds": feeds}

@@ -218,10 +218,26 @@ def test_a_stream_that_fails_is_joined_again_and_says_nothing_twice(tmp_path, je
 
 def test_servers_that_never_answer_end_the_round_in_one_line(jetstream):
     jetstream.faults = [Fault(status=503)] * 6
-    stream = Stream("jet", [jetstream.endpoint, "ws://127.0.0.1:9"], "v1", "Polyphonie", 0.001, lambda _: None)
-    with pytest.raises(SourceError, match=r"^jet: no Jetstream can be listened to \((status 503|OSError|Conn\w+)\)$"):
+    asked = []
+
+    async def may_join(url):
+        asked.append(url)
+        if url.startswith("http://forbidden.test"):
+            raise SourceError("jet: robots.txt forbids it")
+
+    endpoints = [jetstream.endpoint, "ws://127.0.0.1:9", "ws://forbidden.test"]
+    stream = Stream("jet", endpoints, "v1", "Polyphonie", 0.001, lambda _: None, may_join)
+    with pytest.raises(SourceError, match=r"^jet: no Jetstream can be listened to \(robots.txt forbids it\)$"):
         asyncio.run(stream.some(Place.present(), 1, 1.0))
     assert len(jetstream.joins) == 3
+    assert f"{jetstream.url}/subscribe" in asked
+
+
+def test_a_jetstream_whose_robots_txt_forbids_it_is_not_joined(tmp_path, jetstream):
+    jetstream.robots = "User-agent: *\nDisallow: /xrpc/network.bsky.jetstream.subscribeEvents"
+    home = Home(tmp_path, jetstream)
+    assert "robots.txt of 127.0.0.1" in home.crawl(code=8)[1]
+    assert jetstream.joins == []
 
 
 @pytest.mark.parametrize("endpoint", ["ws://jetstream.test", "https://jetstream.test"])

@@ -1,4 +1,4 @@
-"""Bluesky: what the stream does not tell is asked elsewhere, and as long as nobody answers nothing is lost nor deleted."""
+"""Bluesky: what the stream does not tell is asked elsewhere; until somebody answers, nothing is lost nor deleted."""
 
 import pytest
 

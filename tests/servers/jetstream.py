@@ -55,6 +55,7 @@ class Jetstream:
     strangers: set[str] = field(default_factory=set)
     no_profiles: bool = False
     slow_profiles_s: float = 0.0
+    robots: str = ""
     left: set[str] = field(default_factory=set)
     repositories: dict[str, dict[str, Json]] = field(default_factory=dict)
     listed_at_once: int = 100
@@ -191,6 +192,8 @@ class Jetstream:
             )
         if path == "/xrpc/com.atproto.identity.resolveHandle" and query["handle"][0].startswith("h-"):
             return _answer(connection, {"did": f"did:plc:{query['handle'][0].split('.')[0][2:]}"})
+        if path == "/robots.txt" and self.robots:
+            return connection.respond(200, self.robots)
         if path.removeprefix("/") in self.repositories:
             service = {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": self.url}
             return _answer(connection, {"id": path.removeprefix("/"), "service": [service]})

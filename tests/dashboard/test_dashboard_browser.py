@@ -29,6 +29,7 @@ PAGES = {
     "proposition?p=loyers": "Les arguments",
     "recherche?q=loyers": "Au fil du temps",
     "methode": "Registre du traitement",
+    "annoter": "Aucun tirage pour l'instant",
 }
 WAIT_MS = 60_000
 

@@ -21,28 +21,31 @@ class Encodes(Protocol):
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
 
-def majority(rows: Sequence[Row]) -> Probabilities:
+def majority(rows: Sequence[Row], others: Sequence[Row] = ()) -> Probabilities:  # noqa: ARG001 (as the others)
     """(n, 3): every row is answered like the most frequent truth of all."""
     truth = truth_of(rows)
     return np.eye(3, dtype=np.float32)[np.full(len(truth), np.bincount(truth, minlength=3).argmax())]
 
 
-def bag_of_words(rows: Sequence[Row]) -> Probabilities:
+def bag_of_words(rows: Sequence[Row], others: Sequence[Row] = ()) -> Probabilities:
     """(n, 3): TF-IDF of words and characters with logistic regression, trained inside the rows.
 
-    Five folds, a proposal never on both sides. It learns from the source that it is judged on, which the model never
+    Five folds, a proposal never on both sides; every fold also learns from `others`, rows of the same source about
+    other proposals. It learns from the source that it is judged on, which the model never
     saw: the bar is high. Where there are fewer than two proposals, or a fold holds one stance only, the majority of
     the training rows answers.
     """
     from sklearn.model_selection import GroupKFold
 
-    texts = np.array([row.pair.text for row in rows], dtype=object)
-    truth, proposals = truth_of(rows), proposals_of(rows)
+    texts = np.array([row.pair.text for row in [*rows, *others]], dtype=object)
+    truth, proposals = truth_of([*rows, *others]), proposals_of(rows)
+    beside = np.arange(len(rows), len(texts))
     folds = min(_FOLDS, len(set(proposals)))
     if folds < 2:
         return majority(rows)
     probabilities = np.zeros((len(rows), 3), np.float32)
-    for train, test in GroupKFold(folds).split(texts, truth, proposals):
+    for within, test in GroupKFold(folds).split(proposals, groups=proposals):
+        train = np.concatenate([within, beside])
         if len(set(truth[train].tolist())) < 2:
             probabilities[test, truth[train][0]] = 1
             continue
@@ -84,6 +87,10 @@ def anchors(rows: Sequence[Row], encoder: Encodes) -> Probabilities:
     return np.concatenate([shares, np.zeros((len(rows), 1))], axis=1).astype(np.float32)
 
 
-def baselines(encoder: Callable[[], Encodes]) -> dict[str, Callable[[Sequence[Row]], Probabilities]]:
-    """The three, by name, each from rows to (n, 3) probabilities; `encoder` is only called for the anchors."""
-    return {"majority": majority, "tfidf": bag_of_words, "anchors": lambda rows: anchors(rows, encoder())}
+Baseline = Callable[[Sequence[Row], Sequence[Row]], Probabilities]
+
+
+def baselines(encoder: Callable[[], Encodes]) -> dict[str, Baseline]:
+    """The three, by name: each from rows, and others to learn from, to (n, 3) probabilities; `encoder` is only called
+    for the anchors."""
+    return {"majority": majority, "tfidf": bag_of_words, "anchors": lambda rows, _: anchors(rows, encoder())}

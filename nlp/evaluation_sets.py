@@ -1,7 +1,7 @@
 """The sets that the stance model is judged on: real consultations and comments where they are, and our own corpus.
 
-A set is cut in two halves by its proposals' wording, once and for all: calibration may be fitted on the first, the
-second is only ever scored. Training sees neither.
+A set is cut by its proposals, once and for all: training may see some of a consultation's, calibration is fitted on
+others, and what is scored was seen by neither.
 """
 
 import hashlib
@@ -12,26 +12,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nlp.calibration import Family
-from nlp.evaluation import Row, digest_of, read_rows
+from nlp.evaluation import Row, digest_of
 from nlp.models.pairs import Pair
 from nlp.scores import AGAINST, FAVOUR
 from nlp.train.__main__ import CORPUS, HELD_SEED, HELD_SHARE
-from nlp.train.examples import Corpus, as_asked, read_corpus, read_jsonl, split_corpus
+from nlp.train.consultations import part_of
+from nlp.train.examples import ROBUST, Corpus, as_asked, read_corpus, read_jsonl, split_corpus
 
-ROBUST = "robust"  # the part of the corpus that is never trained on
 _OWN_SIDE = {"FOR": "YES", "AGAINST": "NO"}
 
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Rows with a name, a French title, the family they are calibrated as, and the digest of the files they come from.
+    """Rows with a name, a French title, the family they are calibrated as, and the digest of what they come from.
 
-    files: their names, relative to the folder that was asked for or to the corpus. tuned: calibration may be fitted
-    on its first half.
+    rows: what is scored; no choice was made on them. tuning: those that calibration is fitted on, about other
+    proposals. others: those that training may see; only the bag of words learns from them and from `tuning`, since it
+    must know the source. files: relative to the folder that was asked for or to the corpus.
     """
 
     name: str
@@ -40,21 +38,14 @@ class EvaluationSet:
     rows: tuple[Row, ...]
     files: tuple[str, ...]
     digest: str
-    tuned: bool = True
+    tuning: tuple[Row, ...] = ()
+    others: tuple[Row, ...] = ()
 
     def drawn(self, most: int, seed: int = 0) -> "EvaluationSet":
         """At most `most` of its rows, always the same ones."""
         places = range(len(self.rows))
         kept = sorted(random.Random(f"{seed}-{self.name}").sample(places, most)) if len(places) > most else places
         return replace(self, rows=tuple(self.rows[place] for place in kept))
-
-    def tested(self) -> "EvaluationSet":
-        """Its rows that calibration may not see: all of them, where it may see nothing."""
-        return replace(self, rows=tuple(row for row, seen in zip(self.rows, self.tuning(), strict=True) if not seen))
-
-    def tuning(self) -> NDArray[np.bool_]:
-        """(n,) whether each row is of the half that calibration may see; none where it may see nothing."""
-        return np.array([self.tuned and in_tuning_half(row.pair.proposal) for row in self.rows], np.bool_)
 
 
 def in_tuning_half(proposal: str) -> bool:
@@ -77,10 +68,17 @@ def read_rua(shared: Path) -> EvaluationSet:
 def _consultation(
     path: Path, shared: Path, name: str, title: str, clean: Callable[[Mapping[str, Any]], bool]
 ) -> EvaluationSet:
-    labelled = read_rows(path)
-    sure = {(row["proposal"], row["text"]) for row in read_jsonl(path) if clean(row)}
-    rows = tuple(row for row in labelled.rows if (row.pair.proposal, row.pair.text) in sure)
-    return EvaluationSet(name, title, "consultation", rows, (str(path.relative_to(shared)),), labelled.digest)
+    """Cut by `part_of`, as training cuts it; a wording that two parts share is left out of what is scored."""
+    parts: dict[str, list[Row]] = {"training": [], "development": [], "test": []}
+    for told in read_jsonl(path):
+        side = FAVOUR if told["stance"] == "FOR" else AGAINST
+        if clean(told) and told["text"].strip():
+            parts[part_of(told["proposal_id"])].append(Row(Pair(told["proposal"], told["text"]), side, name))
+    elsewhere = {row.pair.proposal for part in ("training", "development") for row in parts[part]}
+    rows = tuple(row for row in parts["test"] if row.pair.proposal not in elsewhere)
+    files, digest = (str(path.relative_to(shared)),), digest_of(path.read_bytes())
+    tuning, others = tuple(parts["development"]), tuple(parts["training"])
+    return EvaluationSet(name, title, "consultation", rows, files, digest, tuning, others)
 
 
 def read_xstance(shared: Path) -> EvaluationSet:
@@ -91,7 +89,7 @@ def read_xstance(shared: Path) -> EvaluationSet:
         for row in read_jsonl(path)
     )
     files, digest = (str(path.relative_to(shared)),), digest_of(path.read_bytes())
-    return EvaluationSet("xstance-fr", "X-stance, commentaires suisses", "social", rows, files, digest, tuned=False)
+    return EvaluationSet("xstance-fr", "X-stance, commentaires suisses", "social", rows, files, digest)
 
 
 def corpus_parts(folder: Path = CORPUS) -> tuple[str, ...]:
@@ -107,12 +105,14 @@ def read_held(hard: bool, files: Sequence[str] | None = None, folder: Path = COR
     files = tuple(files or corpus_parts(folder))
     asked = {row["id"] for name in files for row in read_jsonl(folder / name)}
     # Each part is drawn on its own, so other parts change nothing to what is held here.
-    _, held = split_corpus(_without_robust(read_corpus(folder), folder), HELD_SHARE, HELD_SEED)
+    _, held = split_corpus(read_corpus(folder), HELD_SHARE, HELD_SEED)
     posts = [row for row in held.posts if row["id"] in asked and bool(row["hard"]) == hard]
     name, kind = ("corpus-held", "difficiles") if hard else ("corpus-plain", "simples")
-    rows = _rows(Corpus(held.proposals, posts))
+    found = _rows(Corpus(held.proposals, posts))
+    tuning = tuple(row for row in found if in_tuning_half(row.pair.proposal))
+    rows = tuple(row for row in found if not in_tuning_half(row.pair.proposal))
     title = f"Corpus de Polyphonie, messages {kind}"
-    return EvaluationSet(name, title, "social", rows, files, digest_of_rows(rows))
+    return EvaluationSet(name, title, "social", rows, files, digest_of_rows(rows), tuning)
 
 
 def read_robust(folder: Path = CORPUS) -> EvaluationSet | None:
@@ -124,13 +124,7 @@ def read_robust(folder: Path = CORPUS) -> EvaluationSet | None:
     posts = [row for name in files for row in read_jsonl(folder / name)]
     rows = _rows(Corpus(proposals, posts))
     title = "Corpus de Polyphonie, robustesse"
-    return EvaluationSet("robust", title, "social", rows, files, digest_of_rows(rows), tuned=False)
-
-
-def _without_robust(corpus: Corpus, folder: Path) -> Corpus:
-    apart = {row["id"] for path in folder.glob(f"{ROBUST}*_proposals.jsonl") for row in read_jsonl(path)}
-    kept = {name: row for name, row in corpus.proposals.items() if name not in apart}
-    return Corpus(kept, [row for row in corpus.posts if row["proposal"] in kept])
+    return EvaluationSet("robust", title, "social", rows, files, digest_of_rows(rows))
 
 
 def _rows(corpus: Corpus) -> tuple[Row, ...]:

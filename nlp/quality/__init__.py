@@ -47,11 +47,10 @@ class SetQuality(_Measured):
     interval: tuple[Share, Share]  # 95 %, bootstrap over proposals
     macro_f1_sided: Share  # when a side must be taken
     accuracy: Share
-    calibration_error: Share  # expected, 10 bins, on the proposals that calibration was not fitted on
+    calibration_error: Share  # expected, 10 bins
     confusion: tuple[Counts, Counts, Counts]  # row = truth, column = answer: favour, against, unclear
     baselines: dict[str, Share]  # macro-F1 of each, same rows, same run
     family: str = ""  # whose calibration was applied
-    calibration_rows: int = 0  # on which the calibration error and what follows are measured
     calibration_by_chance: Share | None = None  # the error that true probabilities would show on so many rows
     uncalibrated_error: Share | None = None  # before the map of the family
     reliability: tuple[Sureness, ...] = ()

@@ -156,7 +156,7 @@ def _baselines(work: Workspace, rows: Sequence[Row]) -> dict[str, Any]:
     asked = baselines(lambda: load_embedder(nlp.embedding_model, work.settings.models_path, threads))
     for name, read in asked.items():
         with console.status(f"baseline: {name}"):
-            scores = score(truth, read(worded), proposals)
+            scores = score(truth, read(worded, ()), proposals)
         found[name] = {
             "n": scores.n,
             "macro_f1": scores.macro_f1,

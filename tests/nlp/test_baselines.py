@@ -37,6 +37,13 @@ def test_a_bag_of_words_cannot_learn_the_proposal_itself():
     assert macro_f1_of(rows, bag_of_words(rows)) < 0.7
 
 
+def test_a_bag_of_words_learns_from_what_it_is_given_beside():
+    words = {0: "oui bravo", 1: "non merci"}
+    rows = rows_of([words[0], words[1]], [0, 1], "PQ")
+    others = rows_of([words[n % 2] for n in range(40)], [n % 2 for n in range(40)], [f"R{n}" for n in range(40)])
+    assert macro_f1_of(rows, bag_of_words(rows, others)) == 1
+
+
 @pytest.mark.parametrize(
     ("truths", "proposals"),
     [([0], "P"), ([0, 1, 1], "PPP"), ([0, 1], "PQ"), ([1, 1, 1], "PQR"), ([0, 1, 2], "PQR")],
@@ -72,6 +79,6 @@ def test_the_encoder_is_opened_for_the_anchors_only():
     rows = rows_of(["ah oui", "ah non"], [0, 1], "PQ")
     asked = baselines(encoder)
     assert list(asked) == ["majority", "tfidf", "anchors"]
-    asked["majority"](rows), asked["tfidf"](rows)
+    asked["majority"](rows, ()), asked["tfidf"](rows, ())
     assert not opened
-    assert asked["anchors"](rows).shape == (2, 3)
+    assert asked["anchors"](rows, ()).shape == (2, 3)

@@ -27,7 +27,6 @@ from measures.quantification import spread
 from nlp.models.pairs import Pair
 from nlp.stance import load_stance
 
-NUMBERS = (0, 10, 25, 50, 100, 200, 400, 1000)
 LEAST_VOICES = 20
 
 
@@ -98,12 +97,12 @@ def tell(title: str, numbers: Sequence[int], found: Sequence[Coverage]) -> None:
         print(f"half the width with about {halving:.0f} labels", flush=True)
 
 
-def simulated(worlds: int) -> None:
-    for neither in (0.0, 0.2):
+def simulated(worlds: int, numbers: Sequence[int], asides: Sequence[float]) -> None:
+    for neither in asides:
         rng = np.random.default_rng(7)
         drawn = [draw_world(rng, neither) for _ in range(worlds)]
-        found = [coverage(drawn, number, Estimates(None), np.random.default_rng(number)) for number in NUMBERS]
-        tell(f"simulated worlds, {neither:.0%} of posts take no side, labels wrong at 10 %", NUMBERS, found)
+        found = [coverage(drawn, number, Estimates(None), np.random.default_rng(number)) for number in numbers]
+        tell(f"simulated worlds, {neither:.0%} of posts take no side, labels wrong at 10 %", numbers, found)
 
 
 def real(shared: Path, kept: Path, repeats: int) -> None:
@@ -139,6 +138,8 @@ def _spread_over(worlds: Sequence[World], part: float, rng: Generator) -> Covera
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worlds", type=int, default=1000)
+    parser.add_argument("--labels", type=int, nargs="+", default=[0, 10, 25, 50, 100, 200, 400, 1000])
+    parser.add_argument("--neither", type=float, nargs="+", default=[0.0, 0.2], help="shares of posts without a side")
     parser.add_argument("--shared", type=Path, help="folder with consultations/")
     parser.add_argument("--probabilities", type=Path, default=Path("build/coverage"))
     parser.add_argument("--repeats", type=int, default=40, help="draws of each proposal; five times as many pooled")
@@ -146,7 +147,7 @@ def main() -> None:
     if options.shared:
         real(options.shared, options.probabilities, options.repeats)
     else:
-        simulated(options.worlds)
+        simulated(options.worlds, options.labels, options.neither)
 
 
 if __name__ == "__main__":

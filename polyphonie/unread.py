@@ -53,7 +53,10 @@ class UnreadPayloads:
             "ORDER BY number DESC, name, reason",
             (name,),
         )
-        return [Unread(*known, datetime.fromisoformat(at)) for *known, at in rows]
+        return [
+            Unread(source, reason, number, place, datetime.fromisoformat(at))
+            for source, reason, number, place, at in rows
+        ]
 
     def forget_unread(self, before: datetime) -> None:
         """Reasons that were not met since then go."""

@@ -2,6 +2,7 @@
 
 import fcntl
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -114,6 +115,7 @@ def detail_of(journal: Journal, name: str, now: datetime) -> dict[str, Any]:
         "last_week": journal.counts(name, now - timedelta(days=7)),
         "every_gap": [_gap(gap) for _, gap in journal.gaps(name)],
         "every_unknown_field": journal.unknown_fields(name),
+        "every_refusal": [asdict(one) for one in journal.unread(name)],
     }
 
 
@@ -140,6 +142,7 @@ def _told(alert: Alert) -> dict[str, Any]:
 
 def _table(told: Mapping[str, Mapping[str, Any]]) -> str:
     table = Table(*COLUMNS, box=None, pad_edge=False)
+    whys = []
     for name, one in told.items():
         table.add_row(
             name,
@@ -153,10 +156,18 @@ def _table(told: Mapping[str, Mapping[str, Any]]) -> str:
             f"{one['requests_today']:,} of {one['budget_a_day']:,}" if one["budget_a_day"] else "",
             str(one["gaps"] or ""),
         )
-    page = Console(width=160, color_system=None)
+        whys.append(_why(one))
+    page = Console(width=1_000, color_system=None)  # a source is one line
     with page.capture() as captured:
         page.print(table)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+    header, *rows = (line.rstrip() for line in captured.get().splitlines())
+    return "\n".join([header, *(line for both in zip(rows, whys, strict=True) for line in both if line)])
+
+
+def _why(one: Mapping[str, Any]) -> str:
+    """Why a source does not listen, in the words of its journal."""
+    said = {"waiting": one["detail"], "failing": one["last_error"]}
+    return f"  {why}" if (why := said.get(one["state"])) else ""
 
 
 def _terms(terms: Mapping[str, Any] | None) -> str:
@@ -187,4 +198,8 @@ def _details(one: Mapping[str, Any]) -> list[str]:
         lines.append(f"{title:<12}" + (" · ".join(f"{n:,} {outcome}" for outcome, n in counts.items()) or "nothing"))
     lines += [f"gap         {gap['since']} to {gap['until']}: {gap['reason']}" for gap in one["every_gap"]]
     lines += [f"unknown     {field}, {n:,} times" for field, n in one["every_unknown_field"].items()]
+    lines += [
+        f"unread      {why['reason']}, {why['number']:,} times, last at {why['at']:%Y-%m-%d %H:%M} UTC: {why['place']}"
+        for why in one["every_refusal"]
+    ]
     return lines

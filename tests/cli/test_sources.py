@@ -14,7 +14,7 @@ from polyphonie.cli.sources import state_of
 from polyphonie.cli.workspace import Workspace
 from polyphonie.errors import PolyphonieError
 from polyphonie.journal import Entry, Gap
-from polyphonie.spool import Arrival
+from polyphonie.spool import Arrival, Refusal
 
 NOW = datetime.now(UTC)
 
@@ -136,6 +136,48 @@ def test_rounds_that_fail_in_a_row_raise_an_alert_with_the_reason(home):
     ended = ask(home, "sources")
     assert ended.exit_code == 9
     assert "3 rounds failed in a row: heard: no answer (Timeout)" in ended.stdout
+
+
+def test_who_does_not_listen_says_why_under_its_line(home):
+    with Workspace(home) as work, work.alone("crawl heard"), work.alone("crawl silent"):
+        work.spool.journal.note("heard", "open", "waiting", detail="the spool holds 9 waiting items")
+        work.spool.journal.failed("silent", "open", "silent: no terms record", None)
+        lines = ask(home, "sources").stdout.splitlines()
+        work.spool.journal.note("silent", "open", "listening")
+        again = ask(home, "sources").stdout
+    after = {line.split()[0]: lines[number + 1] for number, line in enumerate(lines[:-1])}
+    assert after["heard"] == "  the spool holds 9 waiting items"
+    assert after["silent"] == "  silent: no terms record"
+    assert "no terms record" not in again  # it listens
+
+
+def test_what_a_crawl_could_not_read_is_listed_by_reason_and_never_said_to_be_tried_again(home):
+    refused = [*(("an event", "text: missing") for _ in range(500)), ("page 3", "cut short")]
+    with Workspace(home) as work:
+        work.spool.put(
+            Arrival(
+                "crawl:heard",
+                refusals=[Refusal("votes.csv, row 3", "file", "cut short")],
+                entry=Entry(name="heard", refused=refused),
+            )
+        )
+    found = json.loads(ask(home, "quarantine", "list", "--json").stdout)
+    assert (found["total"], found["reasons"]) == (1, {"parse: cut short": 1})
+    assert [(one["source"], one["number"], one["reason"]) for one in found["crawled"]] == [
+        ("heard", 500, "text: missing"),
+        ("heard", 1, "cut short"),
+    ]
+    said = ask(home, "quarantine", "list").stdout
+    assert "501 payloads of crawls could not be read" in said
+    assert "500  heard: text: missing (last: an event" in said
+    assert "text: missing, 500 times" in ask(home, "sources", "heard").stdout
+    assert json.loads(ask(home, "quarantine", "replay", "--json").stdout) == {
+        "tried": 0,
+        "released": 0,
+        "crawled": 501,
+    }
+    assert "501 payloads of crawls cannot be tried again" in ask(home, "quarantine", "replay").stdout
+    assert json.loads(ask(home, "quarantine", "list", "--json").stdout) == found
 
 
 def test_an_unknown_source_is_an_error_and_a_forgotten_one_is_shown(home):

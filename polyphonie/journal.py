@@ -117,6 +117,10 @@ class Journal(Endorsements, UnreadPayloads):
             [(name, hour, outcome, number) for outcome, number in outcomes.items() if number],
         )
 
+    def count(self, name: str, outcome: str) -> None:
+        """Count one outcome of a source, outside any arrival."""
+        self._add(name, {outcome: 1})
+
     def erase(self, ids: Iterable[str]) -> None:
         """Forget what is known of posts or interactions that are gone."""
         for gone in ids:
@@ -147,7 +151,7 @@ class Journal(Endorsements, UnreadPayloads):
         before = self._sql.execute("SELECT errors FROM crawls WHERE name = ?", (name,)).fetchone()
         errors = (before[0] if before else 0) + 1
         self.note(name, platform, "failing", errors=errors, last_error=reason, due=due)
-        self._add(name, {FAILED: 1})
+        self.count(name, FAILED)
 
     def outcomes(self, name: str, since: datetime) -> dict[datetime, dict[str, int]]:
         """Outcomes of a source by hour; hours without any are left out."""

@@ -7,21 +7,23 @@ SQL: PostgreSQL would take the same statements.
 
 import json
 import sqlite3
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from polyphonie import journal
+from polyphonie import journal, quarantine, untidy
 from polyphonie.errors import SpoolFull
+from polyphonie.items import put_item, unpacked
 from polyphonie.journal import Entry, Journal
+from polyphonie.quarantine import Quarantine, Quarantined, Refusal
 from polyphonie.records import Envelope
+from polyphonie.untidy import Untidy
 
-SCHEMA = """
+__all__ = ["Arrival", "Quarantined", "Refusal", "Spool"]
+
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS items (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -43,33 +45,13 @@ CREATE TABLE IF NOT EXISTS cursors (
     counts TEXT NOT NULL,
     updated_at TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS quarantine (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    origin TEXT NOT NULL UNIQUE,
-    source TEXT NOT NULL,
-    stage TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    at TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS untidy (id TEXT PRIMARY KEY, gone INTEGER NOT NULL);
+{quarantine.SCHEMA}
+{untidy.SCHEMA}
 CREATE TABLE IF NOT EXISTS names (also TEXT PRIMARY KEY, id TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS names_id ON names (id);
 CREATE TABLE IF NOT EXISTS tombstones (id TEXT PRIMARY KEY, at TEXT NOT NULL);
 """
 SOME = 500  # values bound to one statement
-
-# What may differ in a message that comes again without its author having changed anything.
-_VOLATILE = {"received_at": True, "at": True, "reach": True}
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Something that could not be processed. `origin` locates it without quoting it: file and row, or an item's id."""
-
-    origin: str
-    source: str
-    reason: str
-    stage: str = "parse"
 
 
 @dataclass(frozen=True)
@@ -84,17 +66,7 @@ class Arrival:
     entry: Entry | None = None  # what the journal of the sources is told
 
 
-@dataclass(frozen=True)
-class Quarantined:
-    id: int
-    origin: str
-    source: str
-    stage: str
-    reason: str
-    at: datetime
-
-
-class Spool:
+class Spool(Quarantine, Untidy):
     """`recover()` is for the one process that enriches, when it starts; any other may read and put meanwhile."""
 
     def __init__(self, path: Path, capacity: int = 1_000_000) -> None:
@@ -111,24 +83,14 @@ class Spool:
     def close(self) -> None:
         self._connection.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._connection
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
-
     def put(self, arrival: Arrival) -> int:
         """Store an arrival whole or not at all; returns how many items are new or changed. Raises SpoolFull."""
         with self._transaction() as sql:
             # What takes away is never made to wait: somebody may have asked to be forgotten.
             self._make_room(sum(envelope.deletion is None for envelope in arrival.envelopes))
-            changed = sum(_put_one(sql, envelope) for envelope in arrival.envelopes)
+            changed = sum(put_item(sql, envelope) for envelope in arrival.envelopes)
             for refusal in arrival.refusals:
-                _refuse(sql, refusal)
+                self._quarantine(refusal)
             if arrival.cursor:
                 sql.execute(
                     "INSERT INTO cursors VALUES (?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET "
@@ -196,12 +158,12 @@ class Spool:
                 "SELECT seq, payload FROM items WHERE state = 'todo' ORDER BY seq LIMIT ?", (limit,)
             ).fetchall()
             sql.executemany("UPDATE items SET state = 'doing' WHERE seq = ?", [(seq,) for seq, _ in rows])
-        return [_unpacked(payload) for _, payload in rows]
+        return [unpacked(payload) for _, payload in rows]
 
     def peek(self, limit: int) -> list[Envelope]:
         """The next items, left where they are."""
         rows = self._connection.execute("SELECT payload FROM items WHERE state = 'todo' ORDER BY seq LIMIT ?", (limit,))
-        return [_unpacked(payload) for (payload,) in rows]
+        return [unpacked(payload) for (payload,) in rows]
 
     def finish(self, ids: Sequence[str]) -> None:
         """The items are in the index: their payload is wiped, their id stays so that they never come twice."""
@@ -210,29 +172,6 @@ class Spool:
             sql.executemany(
                 "UPDATE items SET state = 'done', payload = NULL WHERE id = ? AND state = 'doing'", [(i,) for i in ids]
             )
-
-    def refuse(self, refusals: Sequence[Refusal]) -> None:
-        """Quarantine items by id (their payload stays, for a replay) or anything else by its origin."""
-        with self._transaction() as sql:
-            for refusal in refusals:
-                sql.execute("UPDATE items SET state = 'quarantine' WHERE id = ?", (refusal.origin,))
-                _refuse(sql, refusal)
-
-    def quarantined(self, limit: int = -1) -> list[Quarantined]:
-        """What waits for somebody, oldest first."""
-        rows = self._connection.execute(
-            "SELECT id, origin, source, stage, reason, at FROM quarantine ORDER BY id LIMIT ?", (limit,)
-        )
-        return [
-            Quarantined(number, origin, source, stage, reason, datetime.fromisoformat(at))
-            for number, origin, source, stage, reason, at in rows
-        ]
-
-    def release(self, entry: Quarantined) -> None:
-        """Take an entry out of quarantine; an item waits again."""
-        with self._transaction() as sql:
-            sql.execute("UPDATE items SET state = 'todo' WHERE id = ? AND state = 'quarantine'", (entry.origin,))
-            sql.execute("DELETE FROM quarantine WHERE id = ?", (entry.id,))
 
     def items_of(self, tokens: Sequence[str]) -> list[str]:
         """Ids of what the owners of these tokens (of author or of handle) wrote, while their epoch is open."""
@@ -267,23 +206,6 @@ class Spool:
             sql.executemany("DELETE FROM quarantine WHERE origin = ?", [(gone,) for gone in old])
         return len(old)
 
-    def mark_untidy(self, ids: Iterable[str], *, gone: bool) -> None:
-        """Remember that the archive still holds what was deleted (`gone`) or reworded; rewriting it can wait a day."""
-        rows = [(one,) for one in ids]
-        with self._transaction() as sql:
-            sql.executemany("INSERT OR IGNORE INTO untidy VALUES (?, 0)", rows)
-            if gone:
-                sql.executemany("UPDATE untidy SET gone = 1 WHERE id = ?", rows)
-
-    def untidy(self) -> dict[str, bool]:
-        """What the archive holds too much of: id -> whether it is gone altogether."""
-        return {found: bool(gone) for found, gone in self._connection.execute("SELECT id, gone FROM untidy")}
-
-    def tidied(self, ids: Iterable[str]) -> None:
-        """The archive was rewritten without them."""
-        with self._transaction() as sql:
-            sql.executemany("DELETE FROM untidy WHERE id = ?", [(one,) for one in ids])
-
     def flush(self) -> None:
         """Bring the write-ahead log back into the file, so that what was erased is in neither."""
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -308,85 +230,6 @@ class Spool:
         """Each source that has a cursor: its counts and when it last moved."""
         rows = self._connection.execute("SELECT source, counts, updated_at FROM cursors ORDER BY source")
         return [{"source": source, "updated_at": at, **json.loads(counts)} for source, counts, at in rows]
-
-
-def _put_one(sql: sqlite3.Connection, envelope: Envelope) -> int:
-    if envelope.deletion is not None:
-        sql.execute("INSERT OR IGNORE INTO tombstones VALUES (?, ?)", (envelope.deletion.id, _now()))
-        sql.execute("DELETE FROM items WHERE id = ? AND state != 'doing'", (envelope.deletion.id,))
-        sql.execute("DELETE FROM names WHERE id = ?", (envelope.deletion.id,))
-    elif sql.execute("SELECT 1 FROM tombstones WHERE id = ?", (envelope.id,)).fetchone():
-        return 0  # gone before it came: messages may overtake each other
-    digest = _digest(envelope)
-    known = sql.execute("SELECT digest, first_seen FROM items WHERE id = ?", (envelope.id,)).fetchone()
-    if known and known[0] == digest:
-        return 0
-    envelope = _named(sql, envelope)
-    if known and known[1] and envelope.post:
-        # An edit does not make a message younger.
-        received_at, at = json.loads(known[1])
-        post = envelope.post.model_copy(
-            update={"received_at": datetime.fromisoformat(received_at), "at": datetime.fromisoformat(at)}
-        )
-        envelope = envelope.model_copy(update={"post": post})
-    seen = json.dumps([envelope.post.received_at.isoformat(), envelope.post.at.isoformat()]) if envelope.post else None
-    row = (
-        envelope.id,
-        envelope.source,
-        zlib.compress(envelope.model_dump_json(exclude_defaults=True).encode(), 1),
-        digest,
-        seen,
-        envelope.author,
-        envelope.handle,
-        envelope.epoch,
-    )
-    return sql.execute(
-        "INSERT INTO items (id, source, state, payload, digest, first_seen, author, handle, epoch) "
-        "VALUES (?, ?, 'todo', ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (id) DO UPDATE SET state = 'todo', payload = excluded.payload, digest = excluded.digest, "
-        "author = excluded.author, handle = excluded.handle, epoch = excluded.epoch",
-        row,
-    ).rowcount
-
-
-def _named(sql: sqlite3.Connection, envelope: Envelope) -> Envelope:
-    """The envelope, pointing to what it answers by the id of that post where it has another name."""
-    if envelope.also:
-        sql.execute("INSERT OR REPLACE INTO names VALUES (?, ?)", (envelope.also, envelope.id))
-    if envelope.post is None or envelope.post.reply_to is None:
-        return envelope
-    found = sql.execute("SELECT id FROM names WHERE also = ?", (envelope.post.reply_to,)).fetchone()
-    if found is None:
-        return envelope
-    return envelope.model_copy(update={"post": envelope.post.model_copy(update={"reply_to": found[0]})})
-
-
-def _digest(envelope: Envelope) -> bytes:
-    """Of what the source said, without what we added: the same message twice is the same item."""
-    stable = envelope.model_dump_json(
-        exclude={
-            "author": True,
-            "handle": True,
-            "epoch": True,
-            "also": True,
-            "post": _VOLATILE,
-            "positions": {"__all__": {"voice": True, "epoch": True, "at": True, "received_at": True}},
-            "deletion": _VOLATILE,
-        }
-    )
-    return blake2b(stable.encode(), digest_size=16).digest()
-
-
-def _refuse(sql: sqlite3.Connection, refusal: Refusal) -> None:
-    sql.execute(
-        "INSERT INTO quarantine (origin, source, stage, reason, at) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT (origin) DO UPDATE SET reason = excluded.reason, at = excluded.at",
-        (refusal.origin, refusal.source, refusal.stage, refusal.reason, _now()),
-    )
-
-
-def _unpacked(payload: bytes) -> Envelope:
-    return Envelope.model_validate_json(zlib.decompress(payload))
 
 
 def _now() -> str:

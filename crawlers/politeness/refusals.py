@@ -5,7 +5,6 @@ from typing import NoReturn
 from scrapy.crawler import Crawler
 
 from crawlers.spider import SourceError, SourceSpider
-from polyphonie.journal import Entry
 
 
 class Unreachable(SourceError):
@@ -18,7 +17,7 @@ def count(crawler: Crawler, outcome: str) -> None:
         crawler.stats.inc_value(f"politeness/{outcome}")
     spider = crawler.spider
     if isinstance(spider, SourceSpider):
-        spider.crawl.spool.journal.record(Entry(name=spider.name, outcomes={outcome: 1}))
+        spider.crawl.spool.journal.count(spider.name, outcome)
 
 
 def refuse(crawler: Crawler, outcome: str, words: str, kind: type[SourceError] = SourceError) -> NoReturn:

@@ -6,16 +6,14 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from crawlers.crawl import Crawl
 from crawlers.criteria import Criteria
 from crawlers.outcome import Outcome
 from crawlers.sources import Source, read_sources
-from polyphonie.cli.workspace import SIMULATION_MARK, AsJson, Home, Workspace, console, say
+from polyphonie.cli.board import board, told
+from polyphonie.cli.workspace import SIMULATION_MARK, AsJson, Home, Workspace, say
 from polyphonie.errors import ConfigurationError, InputError
-
-SHOWN = ("seen", "kept", "dropped", "gone", "refused")
 
 
 def crawl_command(
@@ -72,22 +70,17 @@ def listen(work: Workspace, sources: list[Source], contact: str, *, follow: bool
     from crawlers.run import run
 
     catalogue = work.catalogue
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console) as board:
-        lines = {source.name: board.add_task(source.name, total=None) for source in sources}
+    with board(source.name for source in sources) as report:
         crawl = Crawl(
             spool=work.spool,
             border=work.border,
             contact=contact,
             follow=follow,
             proposals=lambda source: Criteria(catalogue, source.keywords, source.hashtags),
-            report=lambda name, counts: board.update(lines[name], description=_told(name, counts)),
+            report=report,
         )
         return run(crawl, sources)
 
 
-def _told(name: str, counts: Counter[str]) -> str:
-    return f"{name:<24} " + " · ".join(f"{counts[shown]:,} {shown}" for shown in SHOWN)
-
-
 def _line(outcome: Outcome) -> str:
-    return _told(outcome.name, outcome.counts) + (f"\n  {outcome.error}" if outcome.error else "")
+    return told(outcome.name, outcome.counts) + (f"\n  {outcome.error}" if outcome.error else "")

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import yaml
-from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from crawlers.crawl import Crawl
 from crawlers.criteria import Criteria
 from crawlers.sources import Source, read_sources
-from polyphonie.cli.workspace import Workspace, console
+from polyphonie.cli.board import board
+from polyphonie.cli.workspace import Workspace
 from polyphonie.errors import PolyphonieError
 from polyphonie.native import Native, NativeAccountGone, NativeDeletion
 from simulator.live import Servers, Stage
@@ -53,8 +53,7 @@ def _follow(work: Workspace, stage: Stage, sources: list[Source]) -> Counter[str
     from crawlers.run import run
 
     catalogue = work.catalogue
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console) as board:
-        lines = {source.name: board.add_task(source.name, total=None) for source in sources}
+    with board(source.name for source in sources) as report:
         crawl = Crawl(
             spool=work.spool,
             border=work.border,
@@ -63,7 +62,7 @@ def _follow(work: Workspace, stage: Stage, sources: list[Source]) -> Counter[str
             clock=_Clock(stage),
             simulated=True,
             proposals=lambda source: Criteria(catalogue, source.keywords, source.hashtags),
-            report=lambda name, counts: board.update(lines[name], description=_told(name, counts)),
+            report=report,
         )
         ending = _Ending(stage, crawl, next(source for source in sources if source.platform == "bluesky"))
         outcomes = run(crawl, sources, stop=ending, delay_s=0.0)
@@ -139,8 +138,3 @@ def _sources(servers: Servers, work: Workspace) -> dict[str, dict[str, Any]]:
     return {
         name: {**keys, "every_s": 1, "budget_a_day": 10_000_000, "terms": dict(terms)} for name, keys in rows.items()
     }
-
-
-def _told(name: str, counts: Counter[str]) -> str:
-    shown = " · ".join(f"{counts[outcome]:,} {outcome}" for outcome in ("seen", "kept", "dropped", "gone"))
-    return f"{name:<24} {shown}"

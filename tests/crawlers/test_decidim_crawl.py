@@ -143,10 +143,11 @@ def test_the_zip_and_the_api_give_the_same_records_and_never_repeat_each_other(w
         world.comments[hidden].hidden, world.tag = True, "2"
         code, counts, said = crawl(home)
         assert code == 0, said
-        assert (counts["archive"]["new"], counts["ville"]["new"]) == (0, 0)
+        assert not any(counts[name].get("new") for name in ("archive", "ville"))
         assert counts["archive"]["seen"] == counts["ville"]["seen"] == len(digests(first)) - 1
         code, counts, said = crawl(home, "archive")
-        assert (code, counts["archive"]) == (0, {"error": None, "new": 0, "refused": 0, "unchanged": 1}), said
+        told = {name: number for name, number in counts["archive"].items() if number}
+        assert (code, told) == (0, {"unchanged": 1}), said
         # What two zips in a row do not hold is gone; one may be an accident.
         world.tag = "3"
         world.proposals[1].text = "Je propose le point 1, autrement."

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from measures.quantification import spread
 from nlp.baselines import Baseline, baselines
 from nlp.calibration import FITTED, UNCALIBRATED, Calibration, Family, Fit, fit
 from nlp.embeddings import load_embedder
@@ -79,10 +80,13 @@ def calibrate(model: StanceModel, sets: Sequence[EvaluationSet], reader: str) ->
 def judge(model: StanceModel, asked: EvaluationSet, others: Mapping[str, Baseline]) -> SetQuality:
     """All that is shown of one set."""
     pairs = [row.pair for row in asked.rows]
-    found = report(asked.rows, model.predict(pairs, [asked.family] * len(pairs)), ABSTAIN_BELOW)
+    probabilities = model.predict(pairs, [asked.family] * len(pairs))
+    found = report(asked.rows, probabilities, ABSTAIN_BELOW)
     raw = replace(model, calibration=UNCALIBRATED).predict(pairs)
     scores, truth, proposals = found.scores, truth_of(asked.rows), proposals_of(asked.rows)
     learnt = [*asked.tuning, *asked.others]
+    answers = np.where(probabilities.max(axis=1) < ABSTAIN_BELOW, 2, probabilities.argmax(axis=1))
+    apart = spread(truth, answers, groups_of(proposals))
     beside = {name: score(truth, read(asked.rows, learnt), proposals).macro_f1 for name, read in others.items()}
     quality = SetQuality(
         name=asked.name,
@@ -100,6 +104,8 @@ def judge(model: StanceModel, asked: EvaluationSet, others: Mapping[str, Baselin
         family=asked.family,
         calibration_by_chance=round(found.calibration_noise, 4),
         uncalibrated_error=round(calibration_error(truth, raw), 4),
+        spread_rows=None if apart.rows is None else round(apart.rows, 1),
+        spread_together=round(apart.together, 3),
         reliability=tuple(Sureness.model_validate(_rounded(asdict(row))) for row in found.reliability),
         coverage=tuple(Coverage.model_validate(_rounded(asdict(row))) for row in found.coverage),
     )

@@ -1,6 +1,6 @@
 """How good the evidence is: the errors of the stance model, as evaluated and as lived, and the health of collection."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import nan
@@ -59,8 +59,24 @@ def confusion_from(path: Path = STANCE) -> Confusion | None:
     if not path.exists():
         return None
     sets = list({each.digest: each for each in read_quality(path).sets}.values())
+    if not sets:
+        return None
     counts = np.sum([np.array(each.confusion, np.float64) for each in sets], axis=0)
-    return Confusion(counts, " + ".join(each.name for each in sets), rows_of_a_proposal(sets)) if sets else None
+    return Confusion(counts, " + ".join(each.name for each in sets), *spread_of(sets))
+
+
+def spread_of(sets: Sequence[SetQuality]) -> tuple[float | None, float]:
+    """How error rates differ between proposals over all sets: (rows of a proposal that they are worth, correlation of the
+    two sides). Intraclass correlations weigh by their rows; sets whose sides were not measured apart give the score's
+    own (`rows_of_a_proposal`), which hides a reader that leans to one answer."""
+    measured = [each for each in sets if each.spread_together is not None]
+    if not measured:
+        return rows_of_a_proposal(sets), 0.0
+    weights = np.array([each.n for each in measured], np.float64)
+    alike = np.array([1 / (each.spread_rows + 1) if each.spread_rows is not None else 0.0 for each in measured])
+    rho = float((weights * alike).sum() / weights.sum())
+    together = float((weights * [each.spread_together or 0.0 for each in measured]).sum() / weights.sum())
+    return ((1 - rho) / rho if rho > 0 else None), together
 
 
 def rows_of_a_proposal(sets: Iterable[SetQuality]) -> float | None:

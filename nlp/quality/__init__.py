@@ -55,6 +55,10 @@ class SetQuality(_Measured):
     uncalibrated_error: Share | None = None  # before the map of the family
     reliability: tuple[Sureness, ...] = ()
     coverage: tuple[Coverage, ...] = ()
+    # How the rates of each side differ between proposals (Spread of `measures.quantification`): rows of one proposal
+    # that they are worth (None: they do not differ), and the correlation of the two sides.
+    spread_rows: float | None = None
+    spread_together: float | None = None  # None where the spread was not measured
 
 
 class StanceQuality(_Measured):

@@ -67,8 +67,11 @@ def confusion_from(path: Path = STANCE) -> Confusion | None:
 
 def spread_of(sets: Sequence[SetQuality]) -> tuple[float | None, float]:
     """How error rates differ between proposals over all sets: (rows of a proposal that they are worth, correlation of
-    the two sides). Intraclass correlations weigh by their rows; sets whose sides were not measured apart give the score's
-    own (`rows_of_a_proposal`), which hides a reader that leans to one answer."""
+    the two sides).
+
+    Intraclass correlations weigh by their rows; sets whose sides were not measured apart give the score's own
+    (`rows_of_a_proposal`), which hides a reader that leans to one answer.
+    """
     measured = [each for each in sets if each.spread_together is not None]
     if not measured:
         return rows_of_a_proposal(sets), 0.0

@@ -15,6 +15,7 @@ from measures.readings import read_posts
 from polyphonie.labels import LabelStore, labels_path
 from polyphonie.records import Label, label_id
 from polyphonie.settings import load
+from tests.dashboard.opening import opened, told
 
 ROOM = Path(__file__).resolve().parents[2] / "dashboard"
 
@@ -35,25 +36,9 @@ def home(dashboard_home, tmp_path, monkeypatch):
     return copied
 
 
-def opened(**parameters):
-    app = AppTest.from_file(str(ROOM / "app.py"), default_timeout=60)
-    app.run()
-    app.switch_page("pages_/annotate.py")
-    for name, value in parameters.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception, app.exception
-    return app
-
-
-def told(app):
-    bodies = [element.proto.body for element in app.get("html")]
-    return "\n".join(body for body in bodies if not body.startswith(("<style", "<script"))).replace("&#x27;", "'")
-
-
 def drawn(**parameters):
     """The page once something was drawn."""
-    app = opened(**parameters)
+    app = opened("annotate", **parameters)
     app.button(key="an-tirer").click().run()
     assert not app.exception, app.exception
     return app
@@ -76,7 +61,7 @@ def kept(home, **asked):
 
 
 def test_without_a_draw_the_page_says_how_to_begin(home):
-    html = told(opened())
+    html = told(opened("annotate"))
     assert "Aucun tirage pour l'instant" in html
     assert "Ceci n'est pas un sondage." in html
     assert 'aria-current="page">Annoter' in html
@@ -156,7 +141,7 @@ def answered(home, n, roles, said=lambda drawn, role: "favour" if drawn.p_favour
 
 
 def test_answers_say_how_far_the_interval_shrank_and_how_many_would_halve_it(home):
-    app = opened(tirage=answered(home, 100, ["annotatrice-1"]))
+    app = opened("annotate", tirage=answered(home, 100, ["annotatrice-1"]))
     html = told(app)
     assert "100\u00a0réponses donnent ±" in html
     assert "diviseraient l'intervalle par deux" in html
@@ -174,7 +159,9 @@ def test_two_people_see_their_agreement(home):
         side = "favour" if asked.p_favour > 0.4 else "against"
         return "neither" if role.endswith("2") and asked.turn % 3 == 0 else side
 
-    html = told(opened(tirage=answered(home, 50, ["annotatrice-1", "annotatrice-2"], said), role="annotatrice-2"))
+    html = told(
+        opened("annotate", tirage=answered(home, 50, ["annotatrice-1", "annotatrice-2"], said), role="annotatrice-2")
+    )
     assert "Annotatrice 1 et Annotatrice 2" in html
     assert "66\u202f%" in html
     assert "Alpha de Krippendorff" in html
@@ -185,7 +172,7 @@ def test_the_second_person_reads_the_same_messages_without_the_answers_of_the_fi
     app = drawn(p="loyers", n="20")
     first = message(app)
     click(app, "favour")
-    again = opened(tirage=annotation.rounds(home)[0].id, role="annotatrice-2")
+    again = opened("annotate", tirage=annotation.rounds(home)[0].id, role="annotatrice-2")
     assert message(again) == first
     assert "Dernière réponse" not in told(again)
 
@@ -249,13 +236,13 @@ def test_hostile_text_is_shown_as_text(home):
     with LabelStore(labels_path(home)) as store:
         store.keep([annotation.label_of(one, "annotatrice-1", "skipped", text) for one, text in texts.items()])
     engine.close()
-    shown = message(opened(tirage=made.id))
+    shown = message(opened("annotate", tirage=made.id))
     assert "<script>" not in shown
     assert "&lt;script&gt;" in shown
 
 
 def test_filters_are_in_the_address(home):
-    app = opened()
+    app = opened("annotate")
     app.selectbox(key="an-p").set_value("train").run()
     app.selectbox(key="an-role").set_value("arbitre-1").run()
     app.selectbox(key="an-n").set_value(20).run()
@@ -264,7 +251,7 @@ def test_filters_are_in_the_address(home):
         "role": "arbitre-1",
         "n": "20",
     }
-    again = opened(p="train", role="arbitre-1", n="20")
+    again = opened("annotate", p="train", role="arbitre-1", n="20")
     assert again.selectbox(key="an-p").value == "train"
     assert again.selectbox(key="an-role").value == "arbitre-1"
     assert again.selectbox(key="an-n").value == 20
@@ -272,7 +259,7 @@ def test_filters_are_in_the_address(home):
 
 def test_an_address_that_makes_no_sense_is_not_believed(home):
     answered(home, 20, [])
-    app = opened(p="inconnue", role="zelie", n="7", tirage="tirage-<b>rien")
+    app = opened("annotate", p="inconnue", role="zelie", n="7", tirage="tirage-<b>rien")
     html = told(app)
     assert "Tirage inconnu" in html
     assert "&lt;b&gt;rien" in html
@@ -280,13 +267,13 @@ def test_an_address_that_makes_no_sense_is_not_believed(home):
 
 
 def test_a_proposal_of_six_voices_cannot_be_drawn(home):
-    app = opened()
+    app = opened("annotate")
     assert not [option for option in app.selectbox(key="an-p").options if "place du marché" in option]
     assert [option for option in app.selectbox(key="an-p").options if "loyers" in option]
 
 
 def test_a_period_without_predictions_has_nothing_to_draw(home):
-    app = opened(periode="2019-05-01..2019-06-30")
+    app = opened("annotate", periode="2019-05-01..2019-06-30")
     app.button(key="an-tirer").click().run()
     assert "Rien à tirer" in told(app)
 
@@ -307,7 +294,7 @@ def test_a_campaign_has_neither_the_page_nor_its_link(home, monkeypatch):
 
 def test_an_empty_home_says_how_to_begin(tmp_path, monkeypatch):
     monkeypatch.setenv("POLYPHONIE_HOME", str(tmp_path))
-    assert "Aucune donnée pour l'instant" in told(opened())
+    assert "Aucune donnée pour l'instant" in told(opened("annotate"))
 
 
 def test_answers_of_readers_are_no_persons(home):
@@ -321,6 +308,6 @@ def test_answers_of_readers_are_no_persons(home):
             for each in store.draws(tirage)
         ]  # fmt: skip
         store.keep(machines)
-    html = told(opened(tirage=tirage))
+    html = told(opened("annotate", tirage=tirage))
     assert "Pas encore d'accord à mesurer" in html
     assert "20\u00a0réponses donnent" in html

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 import nlp.quality
 from dashboard import frame, memory
@@ -21,8 +20,8 @@ from measures.quality import confusion_from
 from measures.window import View
 from polyphonie.errors import EngineUnreachable, InputError
 from polyphonie.settings import load
+from tests.dashboard.opening import opened, told
 
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 PAGES = ("overview", "proposals", "proposal", "research", "method")
 
 
@@ -31,25 +30,6 @@ def _forget():
     st.cache_resource.clear()
     yield
     st.cache_resource.clear()
-
-
-def opened(page="overview", **parameters):
-    """The page at an address; it raised nothing that a visitor would see as a crash."""
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    if page != "overview":
-        app.run()
-        app.switch_page(f"pages_/{page}.py")
-    for name, value in parameters.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception, app.exception
-    return app
-
-
-def told(app):
-    """All the HTML of a page but its style and script."""
-    bodies = [element.proto.body for element in app.get("html")]
-    return "\n".join(body for body in bodies if not body.startswith(("<style", "<script"))).replace("&#x27;", "'")
 
 
 @pytest.mark.parametrize("page", PAGES)

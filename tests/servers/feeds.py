@@ -1,11 +1,12 @@
 """A server of feeds: conditional answers, moves, slowness, and every shape in which publishers send them."""
 
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.servers.local import running
 
 XML = "application/xml"
 
@@ -62,18 +63,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing on the terminal of a test."""
 
 
-@contextmanager
-def serving() -> Iterator[FeedServer]:
+def serving() -> AbstractContextManager[FeedServer]:
     """A server on a free port, gone at the end."""
-    server = FeedServer()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return running(FeedServer())
 
 
 def rss(*items: str, title: str = "Le Journal", encoding: str = "utf-8", declared: str = "") -> bytes:

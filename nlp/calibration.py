@@ -5,6 +5,7 @@ after it, and an abstention threshold is the only thing to choose again.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -68,6 +69,12 @@ class Calibration(_Fitted):
 
     reader: str = ""
     families: dict[Family, Fit] = {}
+
+    @property
+    def version(self) -> str:
+        """Short digest of what it does to probabilities: the same maps, the same version; "none" without a map."""
+        maps = {family: fit.map.model_dump_json() for family, fit in sorted(self.families.items())}
+        return blake2b(repr(maps).encode(), digest_size=8).hexdigest() if maps else "none"
 
     def apply(self, probabilities: Probabilities, families: Sequence[Family] | None = None) -> Probabilities:
         """(n, 3) probabilities, each row by the map of its family (None: all social)."""

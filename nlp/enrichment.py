@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp.calibration import family_of
 from nlp.folding import FoldStore, normalise
 from nlp.language import detect
 from nlp.matching import Matcher
@@ -104,9 +105,10 @@ class Enricher:
 
     @cached_property
     def _reader(self) -> str:
-        """Name of all that reads: another model, threshold or catalogue reads again."""
+        """Name of all that reads: another model, calibration, threshold or catalogue reads again."""
         wordings = [proposal.model_dump_json() for proposal in self.matcher.proposals]
-        return record_id(self.stance.version, self.matcher.version, self.match_from, *wordings)
+        models = (self.stance.version, self.stance.calibration.version, self.matcher.version)
+        return record_id(*models, self.match_from, *wordings)
 
     def _understand(self, posts: Mapping[str, Post], declared: Mapping[str, str]) -> dict[str, Verdict]:
         """The verdict of each post that has words, by post."""
@@ -115,8 +117,12 @@ class Enricher:
         folds = dict(zip(posts, self.folds.fold(list(posts.values())), strict=True))
         parents = self._parents(posts)
         contents = {
-            post: record_id(folds[post], normalise(parents.get(post, "")), declared.get(post, ""), self._reader)
-            for post in posts
+            name: record_id(
+                *(folds[name], normalise(parents.get(name, "")), declared.get(name, "")),
+                # The same words are calibrated otherwise in a consultation.
+                *(family_of(post.source), self._reader),
+            )
+            for name, post in posts.items()
         }
         known = self.verdicts.known(set(contents.values()))
         unread = {content: post for post, content in reversed(contents.items()) if content not in known}
@@ -158,7 +164,7 @@ class Enricher:
                 wanted.append((row, told, None))
             wanted.extend((row, match.proposal, match.score) for match in found if match.proposal != told)
         pairs = [Pair(self.statements[proposal], texts[row], parents.get(posts[row].id)) for row, proposal, _ in wanted]
-        probabilities, ranks = self.stance.read(pairs)
+        probabilities, ranks = self.stance.read(pairs, [family_of(posts[row].source) for row, _, _ in wanted])
         readings: dict[int, list[Reading]] = {}
         for (row, proposal, score), odds, rank in zip(wanted, probabilities.tolist(), ranks, strict=True):
             readings.setdefault(row, []).append(
@@ -184,7 +190,11 @@ class Enricher:
         post = envelope.post
         if post is None or verdict is None:
             return Understood(envelope.id, post, envelope.positions, envelope.proposal, envelope.deletion)
-        versions = {"embedding": self.embedder.version, "stance": self.stance.version}
+        versions = {
+            "embedding": self.embedder.version,
+            "stance": self.stance.version,
+            "calibration": self.stance.calibration.version,
+        }
         post = post.model_copy(
             update={"lang": verdict.lang, "fold": verdict.fold, "topic": verdict.topic, "versions": versions}
         )

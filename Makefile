@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 PIP_OPTIONS ?=
 ENGLISH ?= ../shared/data/stance_transfer/english_pairs.jsonl
+CONSULTATIONS ?= $(wildcard ../shared/data/consultations/*_arguments.jsonl)
 PYTEST_OPTIONS ?= -n 2 --dist loadfile
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,11 +30,10 @@ check: $(VENV)/.installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# ENGLISH: JSONL of {proposal, text, stance}, the transfer data that the model card names.
+# ENGLISH: JSONL of {proposal, text, stance}; CONSULTATIONS: of arguments. The model card names them.
 train: $(VENV)/.installed
-	$(BIN)/python -m nlp.train transfer --english $(ENGLISH) --to build/stance/transfer.pt
-	$(BIN)/python -m nlp.train french --english $(ENGLISH) --start build/stance/transfer.pt --to build/stance/french.pt
-	$(BIN)/python -m nlp.train export --start build/stance/french.pt
+	$(BIN)/polyphonie train stance --english $(ENGLISH) $(foreach file,$(CONSULTATIONS),--consultations $(file)) \
+	    --to nlp/models/stance_fr --name stance-fr-0.2
 
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test

@@ -4,7 +4,6 @@ A set is cut by its proposals, once and for all: training may see some of a cons
 others, and what is scored was seen by neither.
 """
 
-import hashlib
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +15,19 @@ from nlp.calibration import Family
 from nlp.evaluation import Row, digest_of
 from nlp.models.pairs import Pair
 from nlp.scores import AGAINST, FAVOUR
-from nlp.train.__main__ import CORPUS, HELD_SEED, HELD_SHARE
 from nlp.train.consultations import part_of
-from nlp.train.examples import ROBUST, Corpus, as_asked, read_corpus, read_jsonl, split_corpus
+from nlp.train.examples import (
+    CORPUS,
+    HELD_SEED,
+    HELD_SHARE,
+    ROBUST,
+    Corpus,
+    as_asked,
+    in_tuning_half,
+    read_corpus,
+    read_jsonl,
+    split_corpus,
+)
 
 _OWN_SIDE = {"FOR": "YES", "AGAINST": "NO"}
 
@@ -46,11 +55,6 @@ class EvaluationSet:
         places = range(len(self.rows))
         kept = sorted(random.Random(f"{seed}-{self.name}").sample(places, most)) if len(places) > most else places
         return replace(self, rows=tuple(self.rows[place] for place in kept))
-
-
-def in_tuning_half(proposal: str) -> bool:
-    """A coin that the wording of the proposal throws, the same on every machine."""
-    return hashlib.sha256(proposal.strip().lower().encode()).digest()[0] % 2 == 0
 
 
 def read_repnum(shared: Path) -> EvaluationSet:

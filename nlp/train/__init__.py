@@ -1,1 +1,1 @@
-"""Training of the stance reader: transfer from English claims, then our French corpus (`python -m nlp.train`)."""
+"""Training of the stance reader: transfer from English claims, then French (`polyphonie train stance`)."""

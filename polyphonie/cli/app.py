@@ -35,6 +35,7 @@ def _register() -> None:
         second,
         sources,
         status,
+        train,
     )
 
     app.command("demo")(demo.demo_command)
@@ -52,6 +53,7 @@ def _register() -> None:
     app.add_typer(quarantine.quarantine, name="quarantine")
     app.add_typer(indexing.index, name="index")
     app.add_typer(labels.labels, name="labels")
+    app.add_typer(train.train, name="train")
 
 
 def _version(wanted: bool) -> None:

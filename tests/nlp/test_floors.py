@@ -19,8 +19,7 @@ from nlp.evaluation_sets import (
 from nlp.floors import FLOORS, MARGIN, ROWS, Floor, Measured, broken, measure, moved, read_floors, set_of, write_floors
 from nlp.models.pairs import Pair
 from nlp.stance import load_stance
-from nlp.train.__main__ import CORPUS, HELD_SEED, HELD_SHARE
-from nlp.train.examples import read_corpus, split_corpus
+from nlp.train.examples import CORPUS, HELD_SEED, HELD_SHARE, read_corpus, split_corpus
 from polyphonie.errors import ConfigurationError, InputError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"

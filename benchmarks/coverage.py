@@ -4,9 +4,9 @@
     python benchmarks/coverage.py --shared ../shared/data --probabilities build/coverage --repeats 40
 
 Without --shared: simulated worlds (`measures.coverage`). With it: two French consultations, where the side under which
-each argument was filed is the truth. Voices are drawn again with replacement, so that the consultation is the
-population; what the shipped reader answers is computed once and kept in --probabilities. Its error rates come from the
-other consultation, never from the one that is judged.
+each argument was filed is the truth, on the proposals that the reader was not trained on. Voices are drawn again with
+replacement, so that the consultation is the population; what the shipped reader answers is computed once and kept in
+--probabilities. Its error rates come from the other consultation, never from the one that is judged.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from measures.popularity import LabelError, predicted_share
 from measures.quantification import spread
 from nlp.models.pairs import Pair
 from nlp.stance import load_stance
+from nlp.train.consultations import part_of
 
 LEAST_VOICES = 20
 
@@ -48,7 +49,8 @@ class Consultation:
 
 def read_consultation(name: str, shared: Path, kept: Path) -> Consultation:
     path = shared / "consultations" / f"{name}_arguments.jsonl"
-    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    told = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    rows = [row for row in told if part_of(row["proposal_id"]) != "training"]  # the reader has seen the others
     cache = kept / f"{name}.npy"
     if not cache.exists():
         model = load_stance("polyphonie/stance-fr", "onnx", Path("build/models"), 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from index.engine import Document, Engine, Where
 from measures.disclosure import masked
-from measures.search import search_where
+from measures.positions import search_where
 from measures.window import View
 from polyphonie.records import Origin, Stance
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,36 @@ def tally_columns(columns: Columns) -> Iterator[Tally]:
     bounds = np.searchsorted(proposal[order], np.arange(len(names) + 1))
     for code, name in enumerate(names):
         yield from _tally_proposal(columns, name, sources, order[bounds[code] : bounds[code + 1]])
+
+
+class Carried(NamedTuple):
+    """What a predicted position brings to the sums of its proposal. unit: name of its bootstrap unit; voices: the part
+    of its voice that it carries; reach: times shown."""
+
+    unit: int
+    voices: float
+    reach: float
+
+
+def carried(columns: Columns) -> dict[int, Carried]:
+    """What each predicted position of one proposal counts for, by the first 64 bits of its post, as in its tally.
+
+    columns: of that proposal; whole for every voice and every group of copies that is asked about. Posts of which
+    something stronger than a prediction is known are left out.
+    """
+    if not columns.proposals:
+        return {}
+    rows = _strongest(columns, np.arange(len(columns.post)))
+    voice, fraction = _voices(
+        np.frombuffer(columns.voice, np.uint64)[rows], np.frombuffer(columns.origin, np.int8)[rows]
+    )
+    units = _units(columns, next(iter(columns.proposals)), rows, voice)
+    predicted = np.frombuffer(columns.origin, np.int8)[rows] == _ORIGINS[Origin.PREDICTED]
+    posts = np.frombuffer(columns.post, np.uint64)[rows]
+    reach = np.frombuffer(columns.reach, np.float32)[rows]
+    named = zip(posts[predicted].tolist(), units[predicted].tolist(), strict=True)
+    sizes = zip(fraction[predicted].tolist(), reach[predicted].tolist(), strict=True)
+    return {post: Carried(unit, *size) for (post, unit), size in zip(named, sizes, strict=True)}
 
 
 def _tally_proposal(columns: Columns, proposal: str, sources: list[str], rows: Ints) -> Iterator[Tally]:

@@ -37,27 +37,45 @@ def updated_share(
     Posts that people say take no side leave the counts of the answers in which they were found.
     """
     labels = labels or _NONE
-    shares = betaincinv(0.5, 0.5, (np.arange(_SHARES) + 0.5) / _SHARES)[:, None]
-    tpr, fpr = rates(confusion, *_sequence()[:2])
-    wrong = (error or LabelError()).rates(_sequence()[2])
-    answered = shares * tpr + (1 - shares) * fpr
+    known = confusion and (np.asarray(confusion.counts, np.float64).tobytes(), confusion.rows, confusion.together)
+    answered, said = _logarithms(known, error or LabelError())
     unit = unit_of(counts)
     favour = counts.favour / unit * _sides_kept(labels, FAVOUR)
     against = counts.against / unit * _sides_kept(labels, AGAINST)
     # Each draw has its own number of sided answers: a density, or the smallest number would be the likeliest.
-    likelihood = favour * np.log(answered + _SAFE) + against * np.log(1 - answered + _SAFE)
-    likelihood -= betaln(favour + 1, against + 1)
-    among = {
-        FAVOUR: shares * tpr / (answered + _SAFE),
-        AGAINST: shares * (1 - tpr) / (1 - answered + _SAFE),
-        NEITHER: np.broadcast_to(shares, answered.shape),  # abstentions come as often from both sides
-    }
-    for answer, true in among.items():
+    likelihood = favour * answered[0] + against * answered[1] - betaln(favour + 1, against + 1)
+    for answer in (FAVOUR, AGAINST, NEITHER):
         said_favour, said_against = _cell(labels, answer)
         if said_favour + said_against:
-            said = true * (1 - wrong) + (1 - true) * wrong
-            likelihood += said_favour * np.log(said + _SAFE) + said_against * np.log(1 - said + _SAFE)
-    return _posterior(shares[:, 0], likelihood, counts.sided)
+            likelihood += said_favour * said[answer][0] + said_against * said[answer][1]
+    return _posterior(_shares(), likelihood, counts.sided)
+
+
+# A page asks for many windows under one evaluation: these grids are all that costs.
+@lru_cache(maxsize=8)
+def _logarithms(known: tuple[bytes, float | None, float] | None, error: LabelError) -> tuple[Array, Array]:
+    """Over (_SHARES, _DRAWS): logarithms of the probability of each sided answer of the model, (2, ...), and of each
+    sided label given the model's answer, (3, 2, ...)."""
+    confusion = Confusion(np.frombuffer(known[0]).reshape(3, 3), "", *known[1:]) if known else None
+    shares = _shares()[:, None]
+    tpr, fpr = rates(confusion, *_sequence()[:2])
+    wrong = error.rates(_sequence()[2])
+    answered = shares * tpr + (1 - shares) * fpr
+    among = (
+        shares * tpr / (answered + _SAFE),
+        shares * (1 - tpr) / (1 - answered + _SAFE),
+        np.broadcast_to(shares, answered.shape),  # abstentions come as often from both sides
+    )
+    said = [true * (1 - wrong) + (1 - true) * wrong for true in among]
+    sides = np.log(np.stack([answered, 1 - answered]) + _SAFE)
+    return sides, np.log(np.stack([[each, 1 - each] for each in said]) + _SAFE)
+
+
+@lru_cache(maxsize=1)
+def _shares() -> Array:
+    """(_SHARES,) shares at which the posterior is computed, as the prior spreads them."""
+    found: Array = betaincinv(0.5, 0.5, (np.arange(_SHARES) + 0.5) / _SHARES)
+    return found
 
 
 _NONE = Labels(np.zeros(0, np.int64), np.zeros(0, np.int64), np.ones(0), np.zeros(0, np.uint64))

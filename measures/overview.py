@@ -15,6 +15,7 @@ from measures.evidence import NOTHING, UNKNOWN, Evidence, ProposalRow, gather, r
 from measures.popularity import Confusion, Estimate, difference, ranks
 from measures.sentences import Sentence, sentences
 from measures.tallies import read_cells
+from measures.tiers import NO_LABELS, Tiers
 from measures.window import View
 from polyphonie.records import Proposal
 
@@ -49,16 +50,22 @@ class MixPoint:
     masked: str = ""
 
 
-def overview(engine: Engine, view: View, k: int, confusion: Confusion | None) -> list[ProposalRow]:
-    """Every proposal with a position in the window, by corrected share, the masked ones last."""
+def overview(
+    engine: Engine, view: View, k: int, confusion: Confusion | None, tiers: Tiers = NO_LABELS
+) -> list[ProposalRow]:
+    """Every proposal with a position in the window, by corrected share, the masked ones last.
+
+    tiers: what people, and a stronger reader, answered about drawn posts.
+    """
     proposals = read_proposals(engine, view.sectors)
     if view.sectors and not proposals:
         return []
     before = view.previous()
-    cells = read_cells(engine, replace(view, since=before.since), tuple(proposals) if view.sectors else ())
-    periods = gather(cells.by("proposal", "origin", steps=[before, view]))
+    wanted = tuple(proposals) if view.sectors else ()
+    cells = read_cells(engine, replace(view, since=before.since), wanted, tiers.covers)
+    periods = gather(cells, [before, view], tiers)
     steps = view.steps(max(1, -(-view.days // SPARK_POINTS)))
-    sparks = gather(cells.by("proposal", "origin", steps=steps))
+    sparks = gather(cells, steps, tiers)
     sources: dict[str, set[str]] = {}
     for proposal, source, day in zip(cells.proposal, cells.source, cells.day, strict=True):
         if day >= view.since:
@@ -82,10 +89,18 @@ def overview(engine: Engine, view: View, k: int, confusion: Confusion | None) ->
 
 
 def curve(
-    engine: Engine, proposal_id: str, view: View, k: int, confusion: Confusion | None, step_days: int
+    engine: Engine,
+    proposal_id: str,
+    view: View,
+    k: int,
+    confusion: Confusion | None,
+    step_days: int,
+    tiers: Tiers = NO_LABELS,
 ) -> list[CurvePoint]:
-    """Share of favour step after step; the last step is whole, the first may be shorter."""
-    return [_point(step, evidence, k, confusion) for step, evidence in _stepped(engine, proposal_id, view, step_days)]
+    """Share of favour step after step; the last step is whole, the first may be shorter. Each step has the estimator
+    that its own labels allow."""
+    stepped = _stepped(engine, proposal_id, view, step_days, tiers)
+    return [_point(step, evidence, k, confusion) for step, evidence in stepped]
 
 
 def mix(engine: Engine, proposal_id: str, view: View, step_days: int, k: int = 11) -> list[MixPoint]:
@@ -100,9 +115,11 @@ def mix(engine: Engine, proposal_id: str, view: View, step_days: int, k: int = 1
     return points
 
 
-def _stepped(engine: Engine, proposal_id: str, view: View, step_days: int) -> list[tuple[View, Evidence]]:
+def _stepped(
+    engine: Engine, proposal_id: str, view: View, step_days: int, tiers: Tiers = NO_LABELS
+) -> list[tuple[View, Evidence]]:
     steps = view.steps(step_days)
-    found = gather(read_cells(engine, view, (proposal_id,)).by("proposal", "origin", steps=steps))
+    found = gather(read_cells(engine, view, (proposal_id,), tiers.covers), steps, tiers)
     return [(step, found.get((proposal_id, i), NOTHING)) for i, step in enumerate(steps)]
 
 
@@ -123,7 +140,10 @@ def _row(
     corrected, cell = evidence.corrected(confusion), evidence.cell
     raw, unclear = evidence.raw(), cell.counts.unclear
     change = None if before.masked(k) else difference(corrected, before.corrected(confusion))
-    return ProposalRow(proposal, raw, corrected, cell.voices, cell.posts, unclear, sources, change, None, line, "")
+    bought = evidence.bought(confusion)
+    return ProposalRow(
+        proposal, raw, corrected, cell.voices, cell.posts, unclear, sources, change, None, line, "", bought
+    )
 
 
 def _point(step: View, evidence: Evidence, k: int, confusion: Confusion | None) -> CurvePoint:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 
 import numpy as np
+from numpy.typing import NDArray
 
 from measures.bootstrap import REPLICATES, strata
 from measures.estimators import (
@@ -56,6 +57,8 @@ __all__ = [
 
 # Under this many labels that take a side, their own variance is too poorly known for a difference estimator.
 FEW_LABELS = 30
+# What is known of a model that nobody evaluated: its answers say nothing yet.
+NOT_EVALUATED = Confusion(np.zeros((3, 3)), "")
 _RANKS = 1_000
 
 
@@ -94,7 +97,7 @@ def choose(sided_labels: int, evaluated: bool) -> Estimator:
     | 1 to 29 | yes | **bayes** (`measures.labelled_few`) | the same, and the spread of error rates between proposals |
     | 1 to 29 | no | **bayes**, nothing supposed of error rates | the same, much wider |
     | none | yes | **adjusted** (`measures.estimators`) | voices and folds, spread of error rates between proposals |
-    | none | no | **raw** | voices and folds only: what the model said, not what people think |
+    | none | no | **raw** | everything from 0 to 1: what the model said is not what people think |
     """
     if sided_labels >= FEW_LABELS:
         return "ppi"
@@ -120,7 +123,7 @@ def predicted_share(
         if len(labels) > 1:
             return updated_share(labels[-2].counts(), people, None, error)
         return updated_share(predicted, people, confusion, error)
-    return adjusted_share(predicted, confusion) if confusion else raw_share(predicted)
+    return adjusted_share(predicted, confusion or NOT_EVALUATED)
 
 
 def combined(
@@ -129,34 +132,53 @@ def combined(
     confusion: Confusion | None,
     labels: Sequence[Labels] = (),
     error: LabelError | None = None,
+    beyond: Counts | None = None,
 ) -> Estimate:
     """Votes and declared sides as they are, predictions corrected, in the proportions in which they come.
 
     Its estimator says which happened: "declared" (nothing was predicted), what `choose` names, or "raw" when the
-    predictions could not be corrected (no evaluation, or one that cannot tell the sides apart, see `adjusted_share`).
-    labels and error: see `predicted_share`.
+    predictions could not be corrected (no evaluation, or one that cannot tell the sides apart, see `adjusted_share`):
+    they may then be anything, and the interval is as wide.
+    labels and error: see `predicted_share`. beyond: predictions among which no label was drawn; predicted is then the
+    others. They are corrected without labels.
     """
-    if not predicted.sided:
+    beyond = beyond or Counts()
+    if not labels or not labels[-1].sided or not predicted.sided:
+        predicted, beyond, labels = predicted + beyond, Counts(), ()
+    parts = []
+    if declared.sided:
+        draws = sampled(declared, DECLARED_FAVOUR, DECLARED_AGAINST)
+        known = estimate(declared.share, draws, "declared", declared.sided)
+        parts.append((known, sided_replicates(declared)))
+    for counts, told in ((predicted, labels), (beyond, ())):
+        if counts.sided:
+            guessed = predicted_share(counts, confusion, told, error)
+            parts.append((guessed, sided_replicates(counts) * (guessed.sided / counts.sided)))
+    if not parts or (len(parts) == 1 and declared.sided):
         exact = raw_share(declared)
         return Estimate(exact.share, exact.low, exact.high, "declared", exact.sided, exact.draws)
-    people = labels[-1].sided if labels else 0
-    if confusion is None and not people:
-        return raw_share(declared + predicted)
-    guessed = predicted_share(predicted, confusion, labels, error)
-    if not declared.sided:
-        return guessed
-    known = sampled(declared, DECLARED_FAVOUR, DECLARED_AGAINST)
-    sided = declared.sided + guessed.sided
-    scale = guessed.sided / predicted.sided
-    part = sided_replicates(declared) / (sided_replicates(declared) + scale * sided_replicates(predicted))
-    share = (declared.favour + guessed.share * guessed.sided) / sided
-    draws = known * part + guessed.draws * (1 - part)
-    if guessed.estimator != "raw":
-        return estimate(share, draws, guessed.estimator, sided)
-    # What was predicted may be anything; what was declared still holds its part.
-    low, high = interval(known, declared.share)
-    fixed = declared.sided / sided
-    return Estimate(share, low * fixed, high * fixed + 1 - fixed, "raw", sided, draws)
+    return parts[0][0] if len(parts) == 1 else _mixed(parts)
+
+
+def _mixed(parts: Sequence[tuple[Estimate, NDArray[np.float64]]]) -> Estimate:
+    """Several parts of one whole, each with the replicates of how much it weighs; those that are "raw" may be
+    anything, the others still hold their part."""
+    declared: Estimator = "declared"
+    estimator = next((each.estimator for each, _ in parts if each.estimator != declared), declared)
+    sided = sum(each.sided for each, _ in parts)
+    share, draws = _whole(parts)
+    known = [part for part in parts if part[0].estimator != "raw"]
+    if len(known) == len(parts) or not known:
+        return estimate(share, draws, estimator, sided)
+    low, high = interval(_whole(known)[1], _whole(known)[0])
+    fixed = sum(each.sided for each, _ in known) / sided
+    return Estimate(share, low * fixed, high * fixed + 1 - fixed, estimator, sided, draws)
+
+
+def _whole(parts: Sequence[tuple[Estimate, NDArray[np.float64]]]) -> tuple[float, NDArray[np.float64]]:
+    share = sum(each.share * each.sided for each, _ in parts) / sum(each.sided for each, _ in parts)
+    draws = sum(each.draws * weight for each, weight in parts) / sum(weight for _, weight in parts)
+    return share, np.asarray(draws, np.float64)
 
 
 def combined_share(declared: Counts, predicted: Counts, confusion: Confusion | None) -> float:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.engine import Engine
-from measures.search import search_where
+from measures.positions import search_where
 from measures.window import View
 from polyphonie.records import Drawn, Origin, record_id
 
@@ -142,6 +142,11 @@ _LEVELS: tuple[Naming, ...] = (
     lambda each: _banded(COARSE, each),
     lambda each: "all",  # noqa: ARG005
 )
+
+
+def strata_of(each: Candidate) -> list[str]:
+    """The strata that it could be in: one for each level of `stratify`; a draw uses the names of one level only."""
+    return [name(each) for name in _LEVELS]
 
 
 def spread(scores: Sequence[float]) -> float:

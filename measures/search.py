@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from index.engine import Engine, Hits, Where
 from measures.disclosure import masked
 from measures.overview import MixPoint
+from measures.positions import search_where
 from measures.window import View
 from polyphonie.records import Stance
 
@@ -34,15 +35,6 @@ _VOICES = {"voices": {"cardinality": {"field": "voice"}}}
 _STANCES: dict[str, Any] = {
     "stances": {"terms": {"field": "stance", "size": 3}, "aggs": _VOICES | {"reach": {"sum": {"field": "reach"}}}}
 }
-
-
-def search_where(query: str, view: View) -> Where:
-    """Counted positions that match a query in a view."""
-    terms: dict[str, tuple[str | bool, ...]] = {"counted": (True,)}
-    terms |= {"source": view.sources} if view.sources else {}
-    terms |= {"sector": view.sectors} if view.sectors else {}
-    terms |= {"origin": view.origins} if view.origins else {}
-    return Where(query, terms, view.start, view.end)
 
 
 def search_curve(engine: Engine, query: str, view: View, k: int, step_days: int) -> list[MixPoint]:

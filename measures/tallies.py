@@ -18,7 +18,10 @@ from measures.columns import FIELDS, Columns, packed_of, tally_columns, unpack
 from measures.popularity import Counts
 from measures.window import WEIGHTINGS, View
 from polyphonie.pseudonyms import epoch_of, epoch_start
-from polyphonie.records import Tally
+from polyphonie.records import Origin, Tally
+
+# Whether labels were drawn there: (proposal, source, ordinal of the day, epoch of reception).
+Covers = Callable[[str, str, int, int], bool]
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ class Cell:
 class Cells:
     """Tallies of a view, as columns: what each is about, and what was counted.
 
+    drawn_from: whether labels of the predictions were drawn among those of that cell.
     counts: (n, weightings, 3), last axis favour, against, unclear; replicates: (n, 2 x REPLICATES), of the view's
     weighting, favour then against.
     """
@@ -124,11 +128,12 @@ class Cells:
     source: list[str]
     origin: list[str]
     day: list[date]
+    drawn_from: list[bool]
     counts: NDArray[np.float64]
     replicates: NDArray[np.float32]
 
     def by(self, *names: str, steps: Sequence[View] = ()) -> dict[tuple[Any, ...], Cell]:
-        """Sums by some of proposal, source, origin and day, keyed in that order.
+        """Sums by some of proposal, source, origin, day and drawn_from, keyed in that order.
 
         steps: periods without overlap; when given, the key ends with the number of the one that holds the day, and
         days outside of all are left out.
@@ -166,22 +171,29 @@ class Cells:
         }
 
 
-def read_cells(engine: Engine, view: View, proposals: Collection[str] = ()) -> Cells:
+def read_cells(engine: Engine, view: View, proposals: Collection[str] = (), covers: Covers | None = None) -> Cells:
     """The tallies of a view, in one request; `proposals` narrows it further (empty = all). The view's sectors are the
-    affair of the caller, who knows which proposals they hold."""
+    affair of the caller, who knows which proposals they hold. covers: see `measures.tiers.Tiers.covers`."""
     terms = {"source": view.sources, "origin": view.origins, "proposal": tuple(proposals)}
     where = Where(
         terms={name: accepted for name, accepted in terms.items() if accepted}, since=view.start, until=view.end
     )
-    wanted = ("proposal", "source", "origin", "day", "counts", "replicates")
+    wanted = ("proposal", "source", "origin", "day", "epoch", "counts", "replicates")
     documents = list(engine.scan("tallies", where, wanted))
+    days = [date.fromisoformat(document["day"][:10]) for document in documents]
     counted = [document["counts"][weighting] for document in documents for weighting in WEIGHTINGS]
     return Cells(
         view,
         [document["proposal"] for document in documents],
         [document["source"] for document in documents],
         [document["origin"] for document in documents],
-        [date.fromisoformat(document["day"][:10]) for document in documents],
+        days,
+        [
+            covers is not None
+            and each["origin"] == Origin.PREDICTED
+            and covers(each["proposal"], each["source"], day.toordinal(), each["epoch"])
+            for each, day in zip(documents, days, strict=True)
+        ],
         np.array(counted, np.float64).reshape(-1, len(WEIGHTINGS), 3),
         unpack([packed_of(document["replicates"], view.weighting) for document in documents]),
     )

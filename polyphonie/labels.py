@@ -1,7 +1,8 @@
 """The labels: what people, and stronger readers, answered about posts, in one SQLite file in WAL mode.
 
-No text is in it: ids, answers, the probability with which each post was drawn, and what the model said then. So a label
-outlives the text of its post (30 days), and goes with the post when its author or its platform takes it back.
+No text is in it: ids, answers, the probability with which each post was drawn, what the model said then, and where the
+post stands among what is counted. So a label outlives the text and the position of its post (30 days), and goes with
+the post when its author or its platform takes it back.
 
 One role has one answer about a post and a proposal. A correction replaces it, the latest instant wins, and the former
 is not kept: a slip of the finger is no evidence. Answers of people and of machines lie in the same table and are never
@@ -13,10 +14,14 @@ import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
 
 from polyphonie.errors import InputError
-from polyphonie.records import Drawn, Label, Round
+from polyphonie.records import Drawn, Key, Label, Record, Round, Slug, Stance
 
 # Offered on the page: a free field would end up holding a name.
 ROLES = ("annotatrice-1", "annotatrice-2", "annotateur-1", "annotateur-2", "arbitre-1")
@@ -45,10 +50,40 @@ CREATE TABLE IF NOT EXISTS draws (
     PRIMARY KEY (round, post, proposal)
 );
 CREATE INDEX IF NOT EXISTS draws_post ON draws (post);
+CREATE TABLE IF NOT EXISTS places (
+    post TEXT NOT NULL,
+    proposal TEXT NOT NULL,
+    place TEXT NOT NULL,
+    PRIMARY KEY (post, proposal)
+);
 CREATE TABLE IF NOT EXISTS rounds (id TEXT PRIMARY KEY, made_at TEXT NOT NULL, round TEXT NOT NULL);
 """
 
 Asked = tuple[str, str]  # a post and a proposal
+
+
+class Place(Record):
+    """Where a drawn post stands among what is counted, so that its label goes on counting when its position is gone.
+
+    unit: of the bootstrap (see `measures.columns`), 16 hexadecimal characters, empty once the position has expired:
+    what says that two posts have one voice is not kept longer than they are.
+    """
+
+    post: Key
+    proposal: Slug
+    day: date
+    epoch: int
+    source: Slug
+    stance: Stance  # what the small model answers
+    voices: float = Field(ge=0.0)  # the part of a voice that it carries
+    reach: float = Field(ge=0.0)
+    unit: Annotated[str, StringConstraints(pattern="^([0-9a-f]{16})?$")] = ""
+    words: str = ""  # see `polyphonie.records.words_of`
+
+    @property
+    def lasting(self) -> "Place":
+        """What may be kept of it when its position expires."""
+        return self.model_copy(update={"unit": ""})
 
 
 def labels_path(home: Path) -> Path:
@@ -154,12 +189,37 @@ class LabelStore:
         rows = self._base.execute(f"SELECT label FROM labels WHERE {' AND '.join(asked)} ORDER BY at, id", values)
         return [Label.model_validate_json(row[0]) for row in rows]
 
+    def asked(self) -> list[Asked]:
+        """Every question that some draw holds."""
+        return list(self._base.execute("SELECT DISTINCT post, proposal FROM draws ORDER BY post, proposal"))
+
+    def put_places(self, places: Iterable[Place]) -> None:
+        """Keep where drawn posts stand; the former place of each is replaced."""
+        self._base.execute("BEGIN IMMEDIATE")
+        self._base.executemany(
+            "INSERT OR REPLACE INTO places VALUES (?, ?, ?)",
+            ((one.post, one.proposal, one.model_dump_json()) for one in places),
+        )
+        self._base.execute("COMMIT")
+
+    def drop_places(self, asked: Iterable[Asked]) -> None:
+        """Forget where these stand: they count no more."""
+        self._base.execute("BEGIN IMMEDIATE")
+        self._base.executemany("DELETE FROM places WHERE post = ? AND proposal = ?", asked)
+        self._base.execute("COMMIT")
+
+    def places(self) -> dict[Asked, Place]:
+        """Where the drawn posts stand, by question."""
+        kept = (Place.model_validate_json(row[0]) for row in self._base.execute("SELECT place FROM places"))
+        return {(one.post, one.proposal): one for one in kept}
+
     def erase(self, posts: Sequence[str]) -> int:
         """Forget all that was answered about these posts, and that they were drawn; returns how many answers."""
         wanted = (json.dumps(list(posts)),)
         self._base.execute("BEGIN IMMEDIATE")
         gone = self._base.execute("DELETE FROM labels WHERE post IN (SELECT value FROM json_each(?))", wanted).rowcount
         self._base.execute("DELETE FROM draws WHERE post IN (SELECT value FROM json_each(?))", wanted)
+        self._base.execute("DELETE FROM places WHERE post IN (SELECT value FROM json_each(?))", wanted)
         self._base.execute("COMMIT")
         self._base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return gone
@@ -168,6 +228,11 @@ class LabelStore:
 def is_role(slug: str) -> bool:
     """Whether it says who answered without being able to hold a name: a kind of person and a number, or a reader."""
     return bool(_ROLE.match(slug) or _READER.match(slug))
+
+
+def is_arbiter(role: str) -> bool:
+    """Whether its answer stands against those of others."""
+    return bool(_ARBITER.match(role))
 
 
 def by_question(labels: Iterable[Label]) -> dict[Asked, dict[str, str]]:
@@ -181,7 +246,7 @@ def by_question(labels: Iterable[Label]) -> dict[Asked, dict[str, str]]:
 
 def settled(answers: Mapping[str, str]) -> str | None:
     """The one answer that stands for a question: the arbiter's, else that on which all agree, else none."""
-    decided = [answer for role, answer in sorted(answers.items()) if _ARBITER.match(role)]
+    decided = [answer for role, answer in sorted(answers.items()) if is_arbiter(role)]
     if decided:
         return decided[0]
     return next(iter(answers.values())) if len(set(answers.values())) == 1 else None

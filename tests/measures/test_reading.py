@@ -24,6 +24,7 @@ from polyphonie.pseudonyms import epoch_of
 from polyphonie.records import Kind, Link, Origin, Position, Post, Proposal, Stance, position_id, record_id
 
 K = 11
+PERFECT = Confusion(np.diag([10_000.0, 10_000.0, 0.0]))
 FIRST = date(2026, 3, 2)
 VIEW = View(FIRST + timedelta(days=28), FIRST + timedelta(days=56))
 PROPOSALS = [
@@ -93,7 +94,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 def test_overview(engine: Engine) -> None:
-    rows = overview(engine, VIEW, K, None)
+    rows = overview(engine, VIEW, K, PERFECT)
     assert [row.proposal.id for row in rows] == ["loyers", "velos", "rare", "tiers"]
     loyers, velos, rare, tiers = rows
     favour = sum(1 for i in range(240) if i % 2 and (i // 2) % 20 < 15) + 15
@@ -122,6 +123,15 @@ def test_overview_of_a_sector_and_of_nothing(engine: Engine) -> None:
     assert overview(engine, View(date(2030, 1, 1), date(2030, 2, 1)), K, None) == []
 
 
+def test_the_answers_of_a_model_that_nobody_evaluated_may_mean_anything(engine: Engine) -> None:
+    rows = {row.proposal.id: row for row in overview(engine, VIEW, K, None)}
+    loyers, velos = rows["loyers"].corrected, rows["velos"].corrected
+    assert (loyers.estimator, loyers.low, loyers.high) == ("raw", 0.0, 1.0)
+    assert rows["loyers"].change is not None
+    assert not rows["loyers"].change.established
+    assert velos.high - velos.low < 0.2  # votes need no model
+
+
 def test_predictions_are_corrected_and_votes_are_not(engine: Engine) -> None:
     errors = Confusion(np.array([[90, 10, 0], [30, 70, 0], [0, 0, 0]], float))
     loyers, velos = overview(engine, VIEW, K, errors)[:2]
@@ -147,7 +157,7 @@ def test_curve_and_mix(engine: Engine) -> None:
 
 
 def test_sentences(engine: Engine) -> None:
-    told = sentences(overview(engine, VIEW, K, None), VIEW)
+    told = sentences(overview(engine, VIEW, K, PERFECT), VIEW)
     assert [sentence.proposal_id for sentence in told] == ["loyers", "velos"]
     first, second = (sentence.text_fr for sentence in told)
     assert first.startswith("«\u202fEncadrer les loyers\u202f» est la plus approuvée\u00a0: **")

@@ -1,0 +1,26 @@
+"""How far the tiers agree: the small model, the stronger reader, people, on the posts that were drawn."""
+
+from measures.agreement import Agreement, agreement
+from measures.reads import stands
+from measures.tiers import Tiers
+from polyphonie.labels import Asked
+from polyphonie.records import Stance
+
+MODEL, READER, PEOPLE = "model", "reader", "people"
+_SAID = {Stance.FAVOUR: "favour", Stance.AGAINST: "against", Stance.UNCLEAR: "neither"}
+
+
+def between(tiers: Tiers) -> Agreement:
+    """Agreement of each two tiers; « not about » is taken as neither side, and one answer stands for people.
+
+    Drawn posts are those on which the small model is least sure: on all posts it agrees more than here.
+    """
+    answers: dict[Asked, dict[str, str]] = {}
+    for name, given in ((READER, tiers.answers_of_reader), (PEOPLE, tiers.answers_of_people)):
+        for asked, told in given.items():
+            said = stands(told)
+            answers.setdefault(asked, {})[name] = "neither" if said == "not_about" else said
+    for asked, found in answers.items():
+        if asked in tiers.places:
+            found[MODEL] = _SAID[tiers.places[asked].stance]
+    return agreement(answers)

@@ -89,13 +89,13 @@ def agreed(sitting: Sitting) -> None:
             f"{role_name(pair.first)} et {role_name(pair.second)}",
             french.number(pair.n),
             french.percent(pair.same),
-            _coefficient(pair.kappa),
+            coefficient(pair.kappa),
         ]
         for pair in told.pairs
     ]
     head = [("Rôles", "wide"), ("Messages communs", "num"), ("Même réponse", "num"), ("Kappa de Cohen", "num")]
     st.html(cells.table(head, rows, "Accord de chaque paire de rôles"))
-    alpha = _coefficient(told.alpha)
+    alpha = coefficient(told.alpha)
     st.html(f'<p class="po-small">Alpha de Krippendorff, tous rôles ensemble{french.BOUND}: <b>{alpha}</b></p>')
     pair = told.pairs[0]
     example = (
@@ -107,7 +107,8 @@ def agreed(sitting: Sitting) -> None:
     st.html(cells.reading(example, limit))
 
 
-def _coefficient(figure: Figure) -> str:
+def coefficient(figure: Figure) -> str:
+    """« 0,62 (entre 0,51 et 0,72) »."""
     if isnan(figure.value):
         return "non défini"
     if isnan(figure.low):

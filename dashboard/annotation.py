@@ -8,9 +8,10 @@ from pathlib import Path
 
 from index.engine import Engine
 from measures.answered import Width, width_after
+from measures.placing import places
+from measures.positions import search_where
 from measures.readings import Reading, read_posts
 from measures.sampling import SEED, draw, frame, read_candidates
-from measures.search import search_where
 from measures.window import View
 from polyphonie.labels import LabelStore, labels_path
 from polyphonie.records import Drawn, Label, Origin, Round, label_id, words_of
@@ -96,8 +97,10 @@ def make_round(
         drawn=len(draws),
         frame=frame(candidates),
     )
+    where = places(engine, [(one.post, one.proposal) for one in draws])
     with LabelStore(labels_path(home)) as store:
         store.open_round(made, draws)
+        store.put_places(where.values())
     return made
 
 

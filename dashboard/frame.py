@@ -20,12 +20,17 @@ from dashboard.view import Choice, read
 from index.engine import Engine
 from index.opening import open_engine
 from measures.disclosure import rounded
+from measures.drift import Shift, widened
+from measures.drifting import kept_shifts, shifts_path
 from measures.evidence import read_proposals
+from measures.placing import read_tiers
 from measures.popularity import Confusion
 from measures.quality import SourceHealth, confusion_from, health
+from measures.tiers import NO_LABELS, Tiers
 from measures.window import View
 from nlp.quality import STANCE
 from polyphonie.errors import EngineUnreachable, PolyphonieError
+from polyphonie.labels import labels_path
 from polyphonie.records import Proposal
 from polyphonie.settings import Settings, load
 
@@ -51,6 +56,8 @@ class Here:
     health: tuple[SourceHealth, ...]
     confusion: Confusion | None
     model: str
+    tiers: Tiers = NO_LABELS
+    shifts: tuple[Shift, ...] = ()  # established, in the days of this window: the confusion is the wider for it
     about: tuple[str, ...] = ()  # sources of the one thing that is looked at, where there is one
 
     @property
@@ -167,7 +174,12 @@ def _arrive(settings: Settings, desk: Desk, chosen: Palette, page: str) -> Here 
     for text in notices:
         st.html(cells.notice("Une partie de l'adresse a été ignorée", escape(text)))
     models = desk.read("models", _models)
-    return Here(settings, desk, choice, window, chosen, proposals, found, _confusion(), models)
+    tiers = desk.read("tiers", lambda _: read_tiers(labels_path(settings.home), settings.privacy.epoch_days))
+    looked = desk.read("shifts", lambda _: kept_shifts(shifts_path(settings.home)))
+    shifts = tuple(looked.bears_on(window.until)) if looked else ()
+    evaluated = _confusion()
+    confusion = widened(evaluated, shifts) if evaluated else None
+    return Here(settings, desk, choice, window, chosen, proposals, found, confusion, models, tiers, shifts)
 
 
 def _has_records(here: Here) -> bool:

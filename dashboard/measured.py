@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from html import escape
 
-from dashboard import cells, french
+from dashboard import cells, french, worth
 from dashboard.addresses import address
 from dashboard.charts import Bucket, Gap, Line, Point
 from dashboard.exports import Cell
@@ -13,7 +13,7 @@ from dashboard.palette import series_style
 from dashboard.platforms import named
 from dashboard.provenance import Provenance
 from measures.disclosure import rounded
-from measures.overview import CurvePoint, ProposalRow
+from measures.overview import CurvePoint, ProposalRow, overview
 from measures.popularity import Difference, Estimate
 from measures.window import View, Weighting
 
@@ -22,6 +22,15 @@ UNITS: dict[Weighting, str] = {"voices": "voix", "posts": "messages", "reach": "
 STEPS = (1, 2, 3, 7, 14, 30, 91, 365)  # days
 MOST_STEPS = 62
 EMPTY = "aucune prise de position"
+
+
+def shares(here: Here) -> list[ProposalRow]:
+    """The proposals of the view, as all pages show them."""
+    window = here.window
+    return here.desk.read(
+        ("overview", window, here.k),
+        lambda engine: overview(engine, window, here.k, here.confusion, here.tiers),
+    )
 
 
 def step_days(window: View, voices: float, k: int) -> int:
@@ -84,7 +93,7 @@ def row_cells(here: Here, row: ProposalRow, *, detailed: bool) -> list[str]:
     return [
         rank(row),
         named,
-        cells.interval(row.corrected.share, row.corrected.low, row.corrected.high),
+        cells.interval(row.corrected.share, row.corrected.low, row.corrected.high) + worth.mark(row),
         *raw,
         cells.spark(row.spark, here.palette, told),
         french.number(rounded(row.voices)),
@@ -129,24 +138,36 @@ def change(difference: Difference | None) -> str:
 
 def exported(rows: Sequence[ProposalRow]) -> tuple[list[str], list[list[Cell]]]:
     """The table of proposals as a file gives it: shares in per cent, masked ones as the words that say why."""
-    names = ["proposition", "énoncé", "secteur", "favorables_%", "borne_basse_%", "borne_haute_%", "brut_%", "voix"]
+    names = [
+        "proposition",
+        "énoncé",
+        "secteur",
+        "favorables_%",
+        "borne_basse_%",
+        "borne_haute_%",
+        "brut_%",
+        "estimateur",
+    ]
+    names += ["réponses_de_personnes", "voix"]
     names += ["messages", "rang", "rang_meilleur", "rang_pire", "évolution_points", "sources"]
     lines: list[list[Cell]] = []
     for row in rows:
         about: list[Cell] = [row.proposal.title, row.proposal.statement, row.proposal.sector]
         if row.masked:
-            lines.append([*about, *[row.masked] * 10, ", ".join(map(named, row.sources))])
+            lines.append([*about, *[row.masked] * 12, ", ".join(map(named, row.sources))])
             continue
         ranked: list[Cell] = [None] * 3
         if row.rank is not None:
             ranked = [row.rank.middle, row.rank.best, row.rank.worst]
         shares = (row.corrected.share, row.corrected.low, row.corrected.high, row.raw.share)
         moved = None if row.change is None else float(round(100 * row.change.value))
+        how: list[Cell] = [worth.NAMES[row.corrected.estimator], row.bought.answers if row.bought else 0]
         counted = [rounded(row.voices), rounded(row.posts)]
         lines.append(
             [
                 *about,
                 *(float(round(100 * share)) for share in shares),
+                *how,
                 *counted,
                 *ranked,
                 moved,

@@ -4,10 +4,14 @@ Words are counted in the newest WORDS_A_DAY posts of each day, once a post, unde
 kept or shown, and a rare one cannot be told from those that share its place.
 """
 
+import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 from zlib import crc32
 
@@ -15,7 +19,7 @@ import numpy as np
 
 from index.engine import Engine, Where
 from index.schema import STOP_WORDS, elide
-from measures.drift import DAYS, LAST, Array, Shift, shift
+from measures.drift import DAYS, LAST, Array, Move, Shift, shift
 from measures.quality import MANY
 from measures.window import midnight
 from polyphonie.records import Origin
@@ -27,6 +31,42 @@ _STEP = 0.25  # of probabilities
 _WORD = re.compile(r"[a-z]{3,}")
 _EPOCH = date(1970, 1, 1)
 _BY_DAY: dict[str, Any] = {"field": "at", "fixed_interval": "1d"}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was found when somebody last looked. until: the first day that was not compared."""
+
+    until: date
+    shifts: tuple[Shift, ...]
+
+    def bears_on(self, until: date) -> list[Shift]:
+        """The established shifts, where a window that ends before `until` holds days of the week that moved."""
+        moved = [each for each in self.shifts if each.established]
+        return moved if until > self.until - timedelta(days=LAST) else []
+
+
+def shifts_path(home: Path) -> Path:
+    """Where what was found is kept in a home."""
+    return home / "drift.json"
+
+
+def keep_shifts(path: Path, until: date, shifts: Iterable[Shift]) -> None:
+    """Keep what was found, in place of what was kept."""
+    told = json.dumps({"until": until.isoformat(), "shifts": [asdict(each) for each in shifts]})
+    with NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+        file.write(told)
+    Path(file.name).replace(path)
+
+
+def kept_shifts(path: Path) -> Kept | None:
+    """What is kept; None where nobody looked yet, or what is there is of another version."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        shifts = [Shift(**each | {"moves": tuple(Move(**move) for move in each["moves"])}) for each in told["shifts"]]
+        return Kept(date.fromisoformat(told["until"]), tuple(shifts))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
 
 
 def read_shifts(engine: Engine, until: date, days: int = DAYS, last: int = LAST) -> list[Shift]:

@@ -1,5 +1,6 @@
 """Méthode et qualité: how it works, how well, from which sources, and what is not measured."""
 
+from collections.abc import Sequence
 from html import escape
 from math import isnan
 
@@ -9,11 +10,12 @@ from dashboard import cells, french
 from dashboard.frame import Here, show
 from dashboard.platforms import named
 from dashboard.provenance import Provenance
+from dashboard.readers import readers
 from measures.disclosure import rounded
-from measures.drift import DAYS, FALSE_ALARM, LAST, Kind, Shift
-from measures.drifting import read_shifts
+from measures.drift import DAYS, FALSE_ALARM, LAST, Kind, Shift, widening
+from measures.drifting import kept_shifts, read_shifts, shifts_path
 from measures.popularity import Confusion
-from measures.quality import agreement, live_confusion
+from measures.quality import agreement, confusion_from, live_confusion
 from nlp.quality import STANCE, SetQuality, read_quality
 
 STEPS = (
@@ -59,6 +61,7 @@ def body(here: Here) -> Provenance:
     )
     _model()
     _live(here)
+    readers(here)
     _drift(here)
     _sources(here)
     left, right = st.columns(2, gap="large")
@@ -144,8 +147,10 @@ def _live(here: Here) -> None:
 
 
 def _drift(here: Here) -> None:
+    kept = here.desk.read("shifts", lambda _: kept_shifts(shifts_path(here.settings.home)))
     until = here.desk.now.date()
-    shifts = here.desk.read(("drift", until), lambda engine: read_shifts(engine, until))
+    # Before the first `measure` of a home there is nothing kept: the index is read, which takes seconds.
+    shifts = kept.shifts if kept else here.desk.read(("drift", until), lambda engine: read_shifts(engine, until))
     last, before = french.count(LAST, "dernier jour", "derniers jours"), french.count(DAYS - LAST, "jour")
     st.html('<h2 class="po-h2">Ce qui est lu change-t-il ?</h2>')
     if all(isnan(each.p_value) for each in shifts):
@@ -153,6 +158,8 @@ def _drift(here: Here) -> None:
         st.html(cells.notice("Pas encore assez de recul", french.typeset(text)))
         return
     told = [_moved(here, each) for each in shifts if each.established]
+    if told and here.confusion:
+        told.append(_wider(shifts))
     told = told or [f"Rien n'a bougé plus que le hasard : les {last} ressemblent aux {before} d'avant."]
     st.html("<ul>" + "".join(f"<li>{escape(french.typeset(each))}</li>" for each in told) + "</ul>")
     st.html(
@@ -160,6 +167,16 @@ def _drift(here: Here) -> None:
             f"Les {last} sont comparés aux {before} d'avant, au-delà de ce qui change d'un jour à l'autre.",
             f"Environ {french.percent(FALSE_ALARM)} des regards alertent à tort, un peu plus quand une actualité dure.",
         )
+    )
+
+
+def _wider(shifts: Sequence[Shift]) -> str:
+    evaluated = confusion_from()
+    factor = widening(evaluated, shifts) if evaluated else 1.0
+    return (
+        "Les erreurs du modèle pourraient donc avoir changé. Sur les périodes qui contiennent ces jours, elles sont "
+        f"supposées varier {french.number(factor, 1)} fois plus d'une proposition à l'autre, et les intervalles sont "
+        "élargis d'autant. Seules des réponses de personnes diraient si elles ont vraiment changé."
     )
 
 

@@ -4,32 +4,31 @@ from html import escape
 
 import streamlit as st
 
-from dashboard import cells, charts, french
+from dashboard import cells, charts, french, worth
 from dashboard.addresses import address
 from dashboard.charts.axes import Spec, Width
 from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
-from dashboard.measured import UNITS, counted, exported, header, row_cells, totals
+from dashboard.measured import UNITS, counted, exported, header, row_cells, shares, totals
 from dashboard.palette import Palette
 from dashboard.platforms import named
 from dashboard.provenance import Provenance
-from measures.overview import ProposalRow, overview
+from measures.overview import ProposalRow
 from measures.quality import SourceHealth
 from measures.sentences import sentences
 
 
 def body(here: Here) -> Provenance:
     """The page."""
-    window = here.window
-    rows = here.desk.read(("overview", window, here.k), lambda engine: overview(engine, window, here.k, here.confusion))
+    rows = shares(here)
     if not rows:
         nothing(here, "Aucune prise de position avec ces filtres", "Élargissez la période, ou retirez un filtre.")
         return here.provenance()
     provenance = totals(here, rows)
-    told = sentences(rows, window)
+    told = sentences(rows, here.window)
     items = "".join(f"<li>{_sentence(here, each.text_fr, each.proposal_id)}</li>" for each in told)
     wide, side = st.columns([2.6, 1], gap="large")
-    wide.html(f'<h1 class="po-title">Vue d\'ensemble</h1><ul class="po-lead">{items}</ul>')
+    wide.html(f'<h1 class="po-title">Vue d\'ensemble</h1><ul class="po-lead">{items}</ul>{worth.drifted(here)}')
     side.html(f'<h2 class="po-h2 po-first">Santé de la collecte</h2><ul class="po-health">{_health(here)}</ul>')
     _table(here, rows, provenance)
     return provenance
@@ -69,7 +68,7 @@ def _reading(here: Here, rows: list[ProposalRow]) -> str:
         return ""
     row = shown[0]
     epoch = french.count(here.settings.privacy.epoch_days, "jour")
-    doubts = "du hasard et des erreurs du modèle" if row.corrected.estimator == "adjusted" else "du hasard"
+    doubts = worth.DOUBTS[row.corrected.estimator]
     example = (
         f"{french.quoted(row.proposal.title)} est approuvée par {french.percent(row.corrected.share)} des "
         f"{UNITS[here.window.weighting]} qui prennent parti ; compte tenu {doubts}, la vraie part "

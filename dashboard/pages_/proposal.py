@@ -7,7 +7,7 @@ from html import escape
 
 import streamlit as st
 
-from dashboard import cells, charts, french
+from dashboard import cells, charts, french, worth
 from dashboard.addresses import address
 from dashboard.charts.axes import Spec, Width
 from dashboard.downloads import offer
@@ -19,6 +19,7 @@ from dashboard.measured import (
     exported_curve,
     exported_volumes,
     line,
+    shares,
     step_days,
     title,
 )
@@ -29,14 +30,14 @@ from dashboard.provenance import Provenance
 from index.engine import Engine, Where
 from measures.arguments import Arguments, arguments, places, shared_links
 from measures.disclosure import rounded
-from measures.overview import CurvePoint, MixPoint, ProposalRow, curve, mix, overview
+from measures.overview import CurvePoint, MixPoint, ProposalRow, curve, mix
 from polyphonie.records import Proposal, Stance
 
 
 def body(here: Here) -> Provenance:
     """The page."""
     window = here.window
-    rows = here.desk.read(("overview", window, here.k), lambda engine: overview(engine, window, here.k, here.confusion))
+    rows = shares(here)
     asked = st.query_params.get("p", "")
     order = [row.proposal.id for row in rows]
     if asked not in here.proposals and asked not in order:
@@ -55,6 +56,7 @@ def body(here: Here) -> Provenance:
         st.html(f'<p class="po-small">Un résultat est montré à partir de {here.k} voix, jamais moins.</p>')
         return provenance
     st.html(f'<ul class="po-lead"><li>{french.typeset(_answer(row, UNITS[window.weighting], rows))}</li></ul>')
+    st.html(worth.explained(row) + worth.drifted(here))
     step = step_days(here.window, row.voices, here.k)
     _share_over_time(here, row, step, provenance)
     _volumes(here, row, step, provenance)
@@ -118,11 +120,7 @@ def _answer(row: ProposalRow, unit: str, rows: Sequence[ProposalRow]) -> str:
         f"Approuvée par <strong>{french.percent(share.share)}</strong> des {unit} qui prennent parti "
         f"({french.bounds(share.low, share.high)})"
     )
-    told += {
-        "adjusted": f" ; {french.percent(row.raw.share)} avant correction des erreurs du modèle. ",
-        "declared": ". Ce sont des votes ou des positions déclarées : il n'y a rien à corriger. ",
-        "raw": ". Cette part n'est pas corrigée, faute d'une évaluation du modèle qui le permette. ",
-    }[share.estimator]
+    told += worth.clause(row)
     if row.change is None:
         told += "La période précédente ne permet pas de comparer. "
     elif row.change.established:
@@ -143,9 +141,9 @@ def _share_over_time(here: Here, row: ProposalRow, step: int, provenance: Proven
     window, name, unit = here.window, row.proposal.id, UNITS[here.window.weighting]
     found: list[CurvePoint] = here.desk.read(
         ("curve", name, window, here.k, step),
-        lambda engine: curve(engine, name, window, here.k, here.confusion, step),
+        lambda engine: curve(engine, name, window, here.k, here.confusion, step, here.tiers),
     )
-    corrected = row.corrected.estimator == "adjusted"
+    corrected = row.corrected.estimator not in ("declared", "raw")
     drawn = line(here, name, found, raw=corrected)
     st.html(f'<h2 class="po-h2">Part favorable parmi les {unit} qui prennent parti</h2>')
 
@@ -165,8 +163,7 @@ def _share_over_time(here: Here, row: ProposalRow, step: int, provenance: Proven
         )
         if corrected:
             example += f" La ligne pointillée est ce que le modèle a compté : {french.percent(raw.share)}."
-        limit = "La correction suppose que le modèle se trompe ici comme sur ses jeux d'évaluation."
-        st.html(cells.reading(example, limit if corrected else "Ce qui ne prend pas parti n'y compte pas."))
+        st.html(cells.reading(example, worth.LIMITS[row.corrected.estimator]))
     heading = french.typeset(f"{row.proposal.title} : part favorable")
     offer(
         f"part-{name}",

@@ -9,12 +9,24 @@ from dashboard import cells, charts, french
 from dashboard.charts.axes import Spec, Width
 from dashboard.downloads import offer
 from dashboard.frame import Here, nothing, show
-from dashboard.measured import CURVE_HEADER, exported, exported_curve, header, line, row_cells, step_days, title, totals
+from dashboard.measured import (
+    CURVE_HEADER,
+    exported,
+    exported_curve,
+    header,
+    line,
+    row_cells,
+    shares,
+    step_days,
+    title,
+    totals,
+)
 from dashboard.palette import Palette
 from dashboard.provenance import Provenance
 from dashboard.view import SEPARATOR
+from dashboard.worth import drifted
 from measures.disclosure import rounded
-from measures.overview import CurvePoint, ProposalRow, curve, overview
+from measures.overview import CurvePoint, ProposalRow, curve
 from measures.popularity import probability_ahead
 
 ORDERS = {
@@ -29,9 +41,8 @@ FIRST_SHOWN = 3
 
 def body(here: Here) -> Provenance:
     """The page."""
-    window = here.window
-    rows = here.desk.read(("overview", window, here.k), lambda engine: overview(engine, window, here.k, here.confusion))
-    st.html('<h1 class="po-title">Propositions</h1>')
+    rows = shares(here)
+    st.html(f'<h1 class="po-title">Propositions</h1>{drifted(here)}')
     if not rows:
         nothing(here, "Aucune prise de position avec ces filtres", "Élargissez la période, ou retirez un filtre.")
         return here.provenance()
@@ -133,7 +144,7 @@ def _curve(here: Here, name: str, step: int) -> list[CurvePoint]:
     window = here.window
     return here.desk.read(
         ("curve", name, window, here.k, step),
-        lambda engine: curve(engine, name, window, here.k, here.confusion, step),
+        lambda engine: curve(engine, name, window, here.k, here.confusion, step, here.tiers),
     )
 
 
@@ -182,7 +193,8 @@ def _table(here: Here, rows: list[ProposalRow], provenance: Provenance) -> None:
     ]  # fmt: skip
     st.html(
         cells.reading(
-            "« Favorables » est la part corrigée des erreurs connues du modèle, « Brut » ce que le modèle a compté. "
+            "« Favorables » est la part corrigée des erreurs connues du modèle, ou de celles que des personnes ont "
+            "trouvées en relisant ; « Brut », ce que le modèle a compté. "
             "Au pied de la page, les voix des propositions sont cumulées : ce n'est pas un nombre de personnes.",
             "Si le modèle se trompe autrement ici que sur ses jeux d'évaluation, la correction se trompe aussi.",
         )

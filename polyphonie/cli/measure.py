@@ -6,10 +6,14 @@ from typing import Annotated
 import typer
 
 from index.retention import expire
+from measures.drift import Shift
+from measures.drifting import keep_shifts, read_shifts, shifts_path
+from measures.placing import settle_places
 from measures.tallies import Measured, closed_tallies, measure
 from polyphonie.cli.erasing import tidy
 from polyphonie.cli.reaching import forget_expired
 from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
+from polyphonie.labels import LabelStore, labels_path
 from polyphonie.pseudonyms import epoch_of
 from polyphonie.settings import CONFIGS, read_yaml
 
@@ -25,16 +29,22 @@ def measure_command(
 ) -> None:
     """Count positions into tallies, then let raw data older than the retention go, and close the epochs that are over.
 
+    On the way it notes where labelled posts stand, and whether what is read has changed: the pages show both.
+
     Example: polyphonie measure
     """
     with Workspace(home) as work:
         done = measure_all(work, everything)
-        gone = expire_old(work, datetime.now(UTC))
-    answer = {"positions": done.positions, "tallies": done.tallies, **gone}
+        now = datetime.now(UTC)
+        placed, shifts = settle_labels(work, now), look_for_drift(work, now)
+        gone = expire_old(work, now)
+    moved = [each.kind for each in shifts if each.established]
+    answer = {"positions": done.positions, "tallies": done.tallies, "labelled": placed, "moved": moved, **gone}
     say(
         answer,
         as_json,
-        f"{done.positions:,} positions counted in {done.tallies:,} tallies; {gone['expired']:,} expired.",
+        f"{done.positions:,} positions counted in {done.tallies:,} tallies; {gone['expired']:,} expired."
+        + (f" What is read has changed ({', '.join(moved)}): intervals are wider." if moved else ""),
     )
 
 
@@ -51,6 +61,24 @@ def measure_all(work: Workspace, everything: bool = False) -> Measured:
             keep_sources=kept_sources(work),
             progress=advance,
         )
+
+
+def settle_labels(work: Workspace, now: datetime) -> int:
+    """Note where the drawn posts stand among what was just counted; returns how many do."""
+    path = labels_path(work.settings.home)
+    if not path.exists():
+        return 0
+    expired = (now - timedelta(days=work.settings.privacy.retention_days)).date()
+    with LabelStore(path) as store:
+        return settle_places(work.engine, store, expired, kept_sources(work))
+
+
+def look_for_drift(work: Workspace, now: datetime) -> list[Shift]:
+    """Compare the last days with those before, and keep what was found for the pages."""
+    until = now.date()
+    shifts = read_shifts(work.engine, until)
+    keep_shifts(shifts_path(work.settings.home), until, shifts)
+    return shifts
 
 
 def kept_sources(work: Workspace) -> tuple[str, ...]:

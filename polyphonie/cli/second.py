@@ -15,6 +15,7 @@ import typer
 
 from measures.agreement import Pair as Compared
 from measures.agreement import agreement
+from measures.placing import places
 from measures.readings import read_posts
 from measures.sampling import SEED, Candidate, draw, frame, read_candidates
 from measures.window import View
@@ -136,6 +137,7 @@ def draw_sample(
         frame=frame(found),
     )
     store.open_round(made, drawn)
+    store.put_places(places(work.engine, [(one.post, one.proposal) for one in drawn]).values())
     return drawn, {(each.post, each.proposal): each for each in found}
 
 

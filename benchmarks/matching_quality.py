@@ -89,11 +89,11 @@ def quality(asked: MatchingSet, embedder: Embedder, threshold: float) -> tuple[f
     """Recall@5, precision and recall at the threshold, and pairs kept a post."""
     matcher = Matcher(asked.proposals, embedder)
     vectors = embedder.encode(asked.texts)
-    # One reading: the five best, of which those above the threshold are what enrichment would keep.
-    found = matcher.match(asked.texts, vectors, asked.parents, threshold=0.0)
+    found = matcher.match(asked.texts, vectors, asked.parents, threshold=0.0, margin=float("inf"))
     wanted = [asked.proposals[place].id for place in asked.truth]
     best = np.mean([want in {match.proposal for match in five} for want, five in zip(wanted, found, strict=True)])
-    kept = [{match.proposal for match in five if match.score >= threshold} for five in found]
+    touched = matcher.match(asked.texts, vectors, asked.parents, threshold)  # what enrichment would keep
+    kept = [{match.proposal for match in some} for some in touched]
     right = sum(want in some for want, some in zip(wanted, kept, strict=True))
     pairs = sum(map(len, kept))
     return float(best), right / pairs if pairs else float("nan"), right / len(kept), pairs / len(kept)

@@ -76,7 +76,7 @@ def test_a_reply_inherits_the_subject_of_its_parent(matcher: Matcher, embedder: 
 
 def test_scores_are_probabilities_best_first(matcher: Matcher, embedder: Embedder) -> None:
     texts = ["Supprimons le Sénat et le 49.3, et qu'on vote à 16 ans !", "Bonjour"]
-    for matches in matcher.match(texts, embedder.encode(texts), threshold=0.0):
+    for matches in matcher.match(texts, embedder.encode(texts), threshold=0.0, margin=np.inf):
         scores = [match.score for match in matches]
         assert scores == sorted(scores, reverse=True)
         assert all(0.0 <= score <= 1.0 for score in scores)
@@ -84,6 +84,25 @@ def test_scores_are_probabilities_best_first(matcher: Matcher, embedder: Embedde
     [two, none] = matcher.match(texts, embedder.encode(texts))
     assert {"senat", "article-49-3", "vote-16-ans"} <= {match.proposal for match in two}
     assert none == []
+
+
+def test_a_rival_far_under_the_best_goes_unless_it_is_named(matcher: Matcher, embedder: Embedder) -> None:
+    text = "Il faut interdire la chasse le dimanche, tout le monde veut se promener en forêt."
+    vectors = embedder.encode([text])
+    [everything] = matcher.match([text], vectors, threshold=0.0, margin=np.inf)
+    [kept] = matcher.match([text], vectors, threshold=0.0)
+    assert [match.proposal for match in kept] == ["chasse-dimanche"]
+    assert everything[: len(kept)] == kept
+    assert len(everything) == MOST
+    named = f"{text} Et la corrida avec."
+    [both] = matcher.match([named], embedder.encode([named]))
+    assert {match.proposal for match in both} == {"chasse-dimanche", "corrida"}
+
+
+def test_a_parent_names_a_rival_too(matcher: Matcher, embedder: Embedder) -> None:
+    reply, parent = "Pareil pour la corrida, à interdire partout.", "Il faut supprimer le Sénat."
+    [found] = matcher.match([reply], embedder.encode([reply]), [parent])
+    assert {match.proposal for match in found} == {"corrida", "senat"}
 
 
 def test_a_word_of_many_proposals_tells_them_apart_less(embedder: Embedder) -> None:

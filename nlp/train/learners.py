@@ -19,7 +19,7 @@ Encoded = dict[str, list[int]]  # under `input_ids`, the tokens; some tokenizers
 
 @dataclass(frozen=True)
 class Learner:
-    """A module to train, and how it is asked.
+    """A module to train, its last layer, and how it is asked.
 
     encode: pairs as tokens, at most so many a pair. logits: (b, 3) favour, against, unclear, of encoded pairs. save:
     writes what the module has become, in a folder that `nlp.stance.load_stance` opens, with a version and a
@@ -27,6 +27,7 @@ class Learner:
     """
 
     module: nn.Module
+    head: nn.Linear
     encode: Callable[[Sequence[Pair], int], list[Encoded]]
     logits: Callable[[Sequence[Encoded]], Tensor]
     save: Callable[[Path, str, float], Path]
@@ -49,6 +50,7 @@ def small_reader(seed: int, frozen: int = 0) -> Learner:
 
     return Learner(
         reader,
+        reader.head,
         encode,
         logits,
         lambda folder, version, temperature: write_onnx(reader, weights, folder, version, temperature),
@@ -84,15 +86,15 @@ def any_encoder(folder: Path, seed: int) -> Learner:
         return found
 
     def save(to: Path, version: str, temperature: float) -> Path:  # noqa: ARG001  its version is its folder's name
-        last = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
         with torch.no_grad():
-            for parameter in last.parameters():
+            for parameter in head.parameters():
                 parameter.div_(temperature)
         model.save_pretrained(to)
         tokenizer.save_pretrained(to)
         return to / "model.safetensors"
 
-    return Learner(model, encode, logits, save)
+    head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+    return Learner(model, head, encode, logits, save)
 
 
 def kept_state(module: nn.Module) -> State:

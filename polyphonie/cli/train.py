@@ -78,13 +78,14 @@ def stance_command(
         replayed=replayed,
         start=start,
     )
-    judged, best, temperature = train_stance(learner, plan, console.print)
-    path = learner.save(to, name, temperature)
+    judged, best = train_stance(learner, plan, console.print)
+    path = learner.save(to, name, best.temperature)
     answer = {
         "file": str(path),
         "bytes": path.stat().st_size,
         "kept": best.moment,
-        "temperature": round(temperature, 2),
+        "reluctance": round(best.reluctance, 1),
+        "temperature": round(best.temperature, 2),
         "development": {found.moment: dict(found.macro_f1) for found in judged},
     }
     words = f"{path} ({path.stat().st_size / 1e6:.1f} MB): {best.moment}, macro-F1 {best.mean:.3f} on development"

@@ -14,9 +14,20 @@ from nlp.evaluation_sets import read_held, read_robust
 from nlp.models.pairs import Pair
 from nlp.stance import load_stance
 from nlp.train.consultations import part_of
-from nlp.train.examples import AGAINST, CORPUS, FAVOUR, HELD_SEED, HELD_SHARE, read_corpus, split_corpus
+from nlp.train.development import development_sets, judge_logits
+from nlp.train.examples import (
+    AGAINST,
+    CORPUS,
+    FAVOUR,
+    HELD_SEED,
+    HELD_SHARE,
+    UNCLEAR,
+    Example,
+    read_corpus,
+    split_corpus,
+)
 from nlp.train.learners import any_encoder, mean_state
-from nlp.train.steps import Plan, development_sets, french_epochs
+from nlp.train.steps import Plan, french_epochs
 from polyphonie.cli.app import app
 
 
@@ -200,3 +211,14 @@ def test_any_encoder_takes_the_same_steps_and_is_read_back_as_it_was_trained(
 def test_the_mean_of_two_moments_is_the_mean_of_their_weights():
     first, second = {"w": torch.tensor([1.0, 3.0])}, {"w": torch.tensor([3.0, 5.0])}
     assert mean_state([first, second])["w"].tolist() == [2.0, 4.0]
+
+
+def test_a_reader_too_fond_of_unclear_is_made_reluctant():
+    labels = [FAVOUR, AGAINST, UNCLEAR] * 20
+    examples = [Example(Pair(f"Proposition {place % 5}", "texte"), label) for place, label in enumerate(labels)]
+    logits = np.eye(3, dtype=np.float32)[labels]
+    logits[:, UNCLEAR] += 1.5  # right on every side, but unclear comes first everywhere
+    judged = judge_logits({"set": logits}, {"set": examples}, "epoch 1")
+    assert 0.5 <= judged.reluctance < 2.5
+    assert judged.macro_f1["set"] == 1.0
+    assert judged.temperature < 1

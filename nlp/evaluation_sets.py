@@ -80,7 +80,7 @@ def _consultation(
             parts[part_of(told["proposal_id"])].append(Row(Pair(told["proposal"], told["text"]), side, name))
     elsewhere = {row.pair.proposal for part in ("training", "development") for row in parts[part]}
     rows = tuple(row for row in parts["test"] if row.pair.proposal not in elsewhere)
-    files, digest = (str(path.relative_to(shared)),), digest_of(path.read_bytes())
+    files, digest = (str(path.relative_to(shared)),), digest_of_rows(rows)
     tuning, others = tuple(parts["development"]), tuple(parts["training"])
     return EvaluationSet(name, title, "consultation", rows, files, digest, tuning, others)
 
@@ -92,7 +92,7 @@ def read_xstance(shared: Path) -> EvaluationSet:
         Row(Pair(row["question"], row["comment"]), FAVOUR if row["label"] == "FAVOR" else AGAINST, "xstance")
         for row in read_jsonl(path)
     )
-    files, digest = (str(path.relative_to(shared)),), digest_of(path.read_bytes())
+    files, digest = (str(path.relative_to(shared)),), digest_of_rows(rows)
     return EvaluationSet("xstance-fr", "X-stance, commentaires suisses", "social", rows, files, digest)
 
 
@@ -139,7 +139,8 @@ def _rows(corpus: Corpus) -> tuple[Row, ...]:
 
 
 def digest_of_rows(rows: Sequence[Row]) -> str:
-    """Of the rows and not of their files, which hold training posts that may change."""
+    """Of the rows and not of their files, which hold training rows that may change, and from which the rows that are
+    scored could be chosen otherwise."""
     asked = [[row.pair.proposal, row.pair.text, row.pair.parent, row.truth] for row in rows]
     return digest_of(json.dumps(asked, ensure_ascii=False).encode())
 

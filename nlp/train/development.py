@@ -52,14 +52,14 @@ def mean_of(scores: Mapping[str, float]) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def development_sets(held: Corpus, consultations: Sequence[Path]) -> Development:
-    """Examples by the name of their set. Raises InputError when there is none."""
+def development_sets(held: Corpus, consultations: Sequence[Path], labelled: Sequence[Example] = ()) -> Development:
+    """Examples by the name of their set; `labelled` are one more. Raises InputError when there is none."""
     asked = list(zip(as_asked(held), held.posts, strict=True))
     sets = {
         name: [example for example, row in asked if bool(row["hard"]) == hard and in_tuning_half(example.pair.proposal)]
         for name, hard in (("hard", True), ("plain", False))
     }
-    sets |= {path.stem: read_arguments(path, "development") for path in consultations}
+    sets |= {path.stem: read_arguments(path, "development") for path in consultations} | {"labels": list(labelled)}
     found = {name: examples for name, examples in sets.items() if examples}
     if not found:
         raise InputError("the corpus is too small to hold proposals out for development: give one of 40 or more")

@@ -4,11 +4,12 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nlp.evaluation import read_rows
 from nlp.models.pairs import Pair
 from polyphonie.errors import InputError
 
@@ -18,6 +19,7 @@ FAVOUR, AGAINST, UNCLEAR = 0, 1, 2
 ROBUST = "robust"
 HELD_SECTORS = frozenset(("sport", "outre-mer"))  # subjects of which training says nothing
 _LABELS = {"favour": FAVOUR, "against": AGAINST, "unclear": UNCLEAR}
+_TOLD = 20  # malformed rows that are said one by one
 _MODALS = {"faut", "doit", "doivent", "devrait", "être", "pouvoir", "tous", "tout", "toute", "toutes", "dans", "pour"}
 # « Non, ... » answers the statement as it was worded: under the negation it would teach that yes and no mean nothing.
 _VERDICT = "oui|non|nan|ouais|pour|contre|d'accord|pas d'accord|tout à fait|favorable|défavorable|opposée?"
@@ -47,11 +49,15 @@ class Corpus:
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSONL file. Raises InputError, naming the line, when one is not an object."""
-    if not path.is_file():
-        raise InputError(f"{path} does not exist: give the path of a JSONL file")
+    """The rows of a JSONL file. Raises InputError, naming the line, when it is not one object a line."""
+    try:
+        lines = path.read_text("utf-8").split("\n")  # not splitlines: a text may hold U+2028
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as UTF-8 JSONL: {error}") from error
     rows = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
@@ -62,14 +68,24 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def read_english(path: Path) -> list[Example]:
-    """Rows {proposal, text, stance} as examples."""
-    return [Example(Pair(row["proposal"], row["text"].strip()), _LABELS[row["stance"]]) for row in read_jsonl(path)]
+def read_labelled(path: Path, tell: Callable[[str], None]) -> list[Example]:
+    """Rows {proposal, text, parent?, stance} as examples; each row that is not one is told, and left out.
+
+    Raises InputError when none is left.
+    """
+    found = read_rows(path)
+    for reason in found.refused[:_TOLD]:
+        tell(f"{path.name}: {reason}")
+    if not found.rows:
+        raise InputError(
+            f"{path}: no usable row; a line needs proposal, text, stance (favour/against/unclear)"
+        )
+    return [Example(row.pair, row.truth) for row in found.rows]
 
 
 def read_corpus(folder: Path, apart: str = ROBUST) -> Corpus:
-    """Every `*_proposals.jsonl` and `*_posts.jsonl` of the folder, in the order of their names, but those of the part
-    that only judges (`apart`)."""
+    """Every `*_proposals.jsonl` and `*_posts.jsonl` of the folder, in the order of their names, but those that only
+    judge, whose names begin with `apart`."""
     proposals = {row["id"]: row for path in _parts(folder, "proposals", apart) for row in read_jsonl(path)}
     posts = [row for path in _parts(folder, "posts", apart) for row in read_jsonl(path)]
     if not posts:
@@ -78,7 +94,7 @@ def read_corpus(folder: Path, apart: str = ROBUST) -> Corpus:
 
 
 def _parts(folder: Path, kind: str, apart: str) -> list[Path]:
-    return [path for path in sorted(folder.glob(f"*_{kind}.jsonl")) if path.name != f"{apart}_{kind}.jsonl"]
+    return [path for path in sorted(folder.glob(f"*_{kind}.jsonl")) if not path.name.startswith(apart)]
 
 
 def split_corpus(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:

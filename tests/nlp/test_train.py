@@ -27,8 +27,9 @@ from nlp.train.examples import (
     split_corpus,
 )
 from nlp.train.learners import any_encoder, mean_state
-from nlp.train.steps import Plan, french_epochs
+from nlp.train.steps import Plan, french_epochs, train_stance
 from polyphonie.cli.app import app
+from polyphonie.errors import InputError
 
 
 def write(path: Path, rows: list[dict[str, object]]) -> Path:
@@ -148,16 +149,46 @@ def test_the_command_trains_keeps_the_best_moment_and_writes_a_reader_that_opens
     assert model.predict([Pair("Statut obligatoire.", "Enfin !")]).shape == (1, 3)
 
 
+ENGLISH = '{"proposal": "Ban zoos", "text": "Yes", "stance": "favour"}'
+ARGUMENT = '{"proposal_id": "p", "proposal": "P", "text": "t", "stance": "FOR"}'
+
+
 @pytest.mark.parametrize(
-    ("line", "says"),
-    [("{not json", "line 1"), ('["a list"]', "line 1: expected an object")],
+    ("english", "argument", "says"),
+    [
+        ("{not json", ARGUMENT, "no usable row"),
+        ('{"proposal": "a", "text": "b", "stance": "perhaps"}', ARGUMENT, "no usable row"),
+        ("\udcff", ARGUMENT, "cannot be read as UTF-8"),
+        (ENGLISH, "{not json", "line 1"),
+        (ENGLISH, '["a list"]', "line 1: expected an object"),
+        (ENGLISH, ARGUMENT.replace("FOR", "favour"), "row 1: stance"),
+        (ENGLISH, ARGUMENT.replace("proposal_id", "id"), "row 1: proposal_id"),
+    ],
 )
-def test_a_file_that_cannot_be_read_is_one_line_and_an_exit_code(tmp_path, monkeypatch, line, says):
+def test_a_file_that_cannot_be_read_is_one_line_and_an_exit_code(tmp_path, monkeypatch, english, argument, says):
     monkeypatch.setenv("POLYPHONIE_HOME", str(tmp_path / "home"))
-    (tmp_path / "english.jsonl").write_text(line + "\n", "utf-8")
-    told = CliRunner().invoke(app, ["train", "stance", "--english", str(tmp_path / "english.jsonl")])
+    files = {"english": tmp_path / "english.jsonl", "consultations": tmp_path / "arguments.jsonl"}
+    for name, line in (("english", english), ("consultations", argument)):
+        files[name].write_bytes((line + "\n").encode("utf-8", "surrogateescape"))
+    given = [part for name, path in files.items() for part in (f"--{name}", str(path))]
+    told = CliRunner().invoke(app, ["train", "stance", *given, "--checkpoints", str(tmp_path / "checkpoints")])
     assert told.exit_code != 0
+    assert isinstance(told.exception, InputError)
     assert says in str(told.exception)
+
+
+def test_a_checkpoint_of_another_shape_is_refused(tmp_path, english, arguments, corpus, encoder):
+    torch.save({"other": torch.zeros(2)}, tmp_path / "other.pt")
+    for start, says in ((tmp_path / "other.pt", "does not fit"), (english, "not a checkpoint")):
+        with pytest.raises(InputError, match=says):
+            train_stance(any_encoder(encoder, 0), plan(tmp_path, english, corpus, [arguments], start=start), print)
+
+
+def test_labels_of_a_home_teach_but_on_the_proposals_that_choose(tmp_path, english, arguments, corpus, encoder):
+    rows = [{"proposal": f"Demande {number}", "text": "Oui.", "stance": "favour"} for number in range(40)]
+    more = plan(tmp_path, english, corpus, [arguments], epochs=1, labels=write(tmp_path / "labels.jsonl", rows))
+    judged, _ = train_stance(any_encoder(encoder, 0), more, print)
+    assert "labels" in judged[0].macro_f1
 
 
 @pytest.fixture

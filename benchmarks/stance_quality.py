@@ -167,6 +167,8 @@ def main() -> None:
     known = dict(read_quality().pairs_per_second) if options.no_speed else None
     quality = StanceQuality(
         model=model.version,
+        name=options.model,
+        abstain_below=ABSTAIN_BELOW,
         date=date.today(),
         pairs_per_second=known or {str(threads): speed(options.model, threads, posts) for threads in (1, 2)},
         sets=tuple(judge(model, asked, others) for asked in sets),

@@ -177,7 +177,7 @@ def _arrive(settings: Settings, desk: Desk, chosen: Palette, page: str) -> Here 
     tiers = desk.read("tiers", lambda _: read_tiers(labels_path(settings.home), settings.privacy.epoch_days))
     looked = desk.read("shifts", lambda _: kept_shifts(shifts_path(settings.home)))
     shifts = tuple(looked.bears_on(window.until)) if looked else ()
-    evaluated = _confusion()
+    evaluated = _confusion(settings.nlp.stance_model, settings.nlp.abstain_below)
     confusion = widened(evaluated, shifts) if evaluated else None
     return Here(settings, desk, choice, window, chosen, proposals, found, confusion, models, tiers, shifts)
 
@@ -270,5 +270,5 @@ def _engine(settings: Settings) -> Engine:
 
 
 @st.cache_resource(show_spinner=False)
-def _confusion() -> Confusion | None:
-    return confusion_from(STANCE)
+def _confusion(model: str, abstain_below: float) -> Confusion | None:
+    return confusion_from(model, abstain_below, STANCE)

@@ -48,8 +48,9 @@ class SourceHealth:
     lag: timedelta | None
 
 
-def confusion_from(path: Path = STANCE) -> Confusion | None:
-    """Confusion of the shipped stance model, pooled over its evaluation sets; None when it was not evaluated.
+def confusion_from(model: str, abstain_below: float, path: Path = STANCE) -> Confusion | None:
+    """Confusion of the stance model, pooled over its evaluation sets; None when it was not evaluated: another model
+    than the one of the evaluation, or another threshold, errs at other rates.
 
     The rule: every shipped set is French text on proposals, and the windows hold a mixture of platforms that none of
     them represents, so each set weighs by its number of rows: rates per side are those of a row drawn among all. Sets
@@ -58,8 +59,9 @@ def confusion_from(path: Path = STANCE) -> Confusion | None:
     """
     if not path.exists():
         return None
-    sets = list({each.digest: each for each in read_quality(path).sets}.values())
-    if not sets:
+    quality = read_quality(path)
+    sets = list({each.digest: each for each in quality.sets}.values())
+    if not sets or (quality.name, quality.abstain_below) != (model, abstain_below):
         return None
     counts = np.sum([np.array(each.confusion, np.float64) for each in sets], axis=0)
     return Confusion(counts, " + ".join(each.name for each in sets), *spread_of(sets))

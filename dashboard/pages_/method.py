@@ -159,7 +159,7 @@ def _drift(here: Here) -> None:
         return
     told = [_moved(here, each) for each in shifts if each.established]
     if told and here.confusion:
-        told.append(_wider(shifts))
+        told.append(_wider(here, shifts))
     told = told or [f"Rien n'a bougé plus que le hasard : les {last} ressemblent aux {before} d'avant."]
     st.html("<ul>" + "".join(f"<li>{escape(french.typeset(each))}</li>" for each in told) + "</ul>")
     st.html(
@@ -170,8 +170,9 @@ def _drift(here: Here) -> None:
     )
 
 
-def _wider(shifts: Sequence[Shift]) -> str:
-    evaluated = confusion_from()
+def _wider(here: Here, shifts: Sequence[Shift]) -> str:
+    nlp = here.settings.nlp
+    evaluated = confusion_from(nlp.stance_model, nlp.abstain_below)
     factor = widening(evaluated, shifts) if evaluated else 1.0
     return (
         "Les erreurs du modèle pourraient donc avoir changé. Sur les périodes qui contiennent ces jours, elles sont "

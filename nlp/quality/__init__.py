@@ -62,9 +62,15 @@ class SetQuality(_Measured):
 
 
 class StanceQuality(_Measured):
-    """The evaluation of the shipped stance model."""
+    """The evaluation of the shipped stance model.
+
+    name: what `nlp.stance_model` calls it. abstain_below: the threshold under which its answers were "unclear". Its
+    errors are those of no other model and of no other threshold.
+    """
 
     model: str
+    name: str = "polyphonie/stance-fr"
+    abstain_below: Share = 0.0
     date: date
     pairs_per_second: dict[str, float]  # by number of threads, on the machine that measured
     sets: tuple[SetQuality, ...]

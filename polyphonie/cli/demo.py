@@ -163,7 +163,8 @@ def _compare(work: Workspace, world: World) -> list[dict[str, Any]]:
     sources = tuple(marked(platform) for platform in PEOPLE)
     view = View(since=until - timedelta(days=62), until=until, sources=sources)
     truth = world.truth()
-    rows = overview(work.engine, view, work.settings.privacy.k, confusion_from())
+    nlp = work.settings.nlp
+    rows = overview(work.engine, view, work.settings.privacy.k, confusion_from(nlp.stance_model, nlp.abstain_below))
     return [
         {
             "proposal": row.proposal.id,

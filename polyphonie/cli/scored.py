@@ -45,7 +45,8 @@ def _threshold(answer: Mapping[str, Any]) -> str:
         return f"no threshold makes {answer['precision']:.0%} of the answers right"
     return (
         f"nlp.abstain_below: {found['threshold']:.3f} makes {_figure(found['accuracy'], found['interval'])} of the "
-        f"answers right ({answer['precision']:.0%} asked for), and answers {found['coverage']:.1%} of the texts"
+        f"answers right ({answer['precision']:.0%} asked for), and answers {found['coverage']:.1%} of the texts; "
+        "its error rates are then no longer those of the shipped evaluation, and popularity is not corrected"
     )
 
 

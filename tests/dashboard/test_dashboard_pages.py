@@ -47,7 +47,11 @@ def test_the_overview_gives_the_figures_of_the_measures(at_home):
     engine = open_engine(load(at_home))
     today = datetime.now(UTC).date()
     view = View(today - timedelta(days=29), today + timedelta(days=1))
-    shares = [row.corrected.share for row in overview(engine, view, 11, confusion_from()) if not row.masked]
+    shares = [
+        row.corrected.share
+        for row in overview(engine, view, 11, confusion_from("polyphonie/stance-fr", 0.0))
+        if not row.masked
+    ]
     engine.close()
     shown = re.findall(r'class="po-figure">(.*?)<', told(opened()))
     assert shown == [percent(share) for share in shares]
@@ -243,7 +247,12 @@ def test_a_source_of_a_few_messages_has_neither_count_nor_date(at_home):
 def test_totals_hold_what_is_shown_only(at_home):
     engine = open_engine(load(at_home))
     today = datetime.now(UTC).date()
-    rows = overview(engine, View(today - timedelta(days=29), today + timedelta(days=1)), 11, confusion_from())
+    rows = overview(
+        engine,
+        View(today - timedelta(days=29), today + timedelta(days=1)),
+        11,
+        confusion_from("polyphonie/stance-fr", 0.0),
+    )
     engine.close()
     shown = [row for row in rows if not row.masked]
     assert len(shown) < len(rows)

@@ -42,7 +42,7 @@ def test_rates_of_one_proposal_are_less_known_than_those_of_all():
 
 @pytest.mark.skipif(not STANCE.exists(), reason="the shipped model was not evaluated")
 def test_the_shipped_evaluation_says_how_alike_its_proposals_are():
-    confusion = confusion_from()
+    confusion = confusion_from("polyphonie/stance-fr", 0.0)
     assert confusion is not None
     assert confusion.rows is not None
     assert 2 < confusion.rows < 100

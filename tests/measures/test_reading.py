@@ -257,8 +257,11 @@ def test_a_source_whose_raw_data_have_expired_keeps_its_dates(tmp_path: Path) ->
     engine.close()
 
 
-def test_confusion_from(tmp_path: Path) -> None:
-    assert confusion_from(tmp_path / "absent.json") is None
+SHIPPED = "polyphonie/stance-fr"
+
+
+def test_rates_are_those_of_the_model_and_of_the_threshold_that_were_evaluated(tmp_path: Path) -> None:
+    assert confusion_from(SHIPPED, 0.0, tmp_path / "absent.json") is None
     one = {
         "title": "t", "n": 10, "proposals": 2, "macro_f1": 0.5, "interval": [0.4, 0.6], "macro_f1_sided": 0.5,
         "accuracy": 0.5, "calibration_error": 0.1, "confusion": [[4, 1, 0], [1, 3, 0], [0, 0, 1]], "baselines": {},
@@ -267,7 +270,9 @@ def test_confusion_from(tmp_path: Path) -> None:
     sets = [one | {"name": name, "digest": f"sha256:{digest * 64}"} for name, digest in named]
     path = tmp_path / "stance.json"
     path.write_text(json.dumps({"model": "m", "date": "2026-01-01", "pairs_per_second": {}, "sets": sets}))
-    found = confusion_from(path)
+    assert confusion_from("another/model", 0.0, path) is None
+    assert confusion_from(SHIPPED, 0.75, path) is None
+    found = confusion_from(SHIPPED, 0.0, path)
     assert found is not None
     assert (found.tpr, found.fpr) == (0.8, 0.25)
     assert found.counts.sum() == 20

@@ -77,9 +77,7 @@ def read_labelled(path: Path, tell: Callable[[str], None]) -> list[Example]:
     for reason in found.refused[:_TOLD]:
         tell(f"{path.name}: {reason}")
     if not found.rows:
-        raise InputError(
-            f"{path}: no usable row; a line needs proposal, text, stance (favour/against/unclear)"
-        )
+        raise InputError(f"{path}: no usable row; a line needs proposal, text, stance (favour/against/unclear)")
     return [Example(row.pair, row.truth) for row in found.rows]
 
 

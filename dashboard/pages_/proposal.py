@@ -56,7 +56,8 @@ def body(here: Here) -> Provenance:
         st.html(f'<p class="po-small">Un résultat est montré à partir de {here.k} voix, jamais moins.</p>')
         return provenance
     st.html(f'<ul class="po-lead"><li>{french.typeset(_answer(row, UNITS[window.weighting], rows))}</li></ul>')
-    st.html(worth.explained(row) + worth.drifted(here))
+    if told := worth.explained(row) + worth.drifted(here):
+        st.html(told)
     step = step_days(here.window, row.voices, here.k)
     _share_over_time(here, row, step, provenance)
     _volumes(here, row, step, provenance)

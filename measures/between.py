@@ -1,9 +1,10 @@
 """How far the tiers agree: the small model, the stronger reader, people, on the posts that were drawn."""
 
+from collections.abc import Mapping
+
 from measures.agreement import Agreement, agreement
-from measures.reads import stands
 from measures.tiers import Tiers
-from polyphonie.labels import Asked
+from polyphonie.labels import Asked, is_arbiter
 from polyphonie.records import Stance
 
 MODEL, READER, PEOPLE = "model", "reader", "people"
@@ -24,3 +25,9 @@ def between(tiers: Tiers) -> Agreement:
         if asked in tiers.places:
             found[MODEL] = _SAID[tiers.places[asked].stance]
     return agreement(answers)
+
+
+def stands(answers: Mapping[str, str]) -> str:
+    """The answer nearest to the truth: the arbiter's, else the first that was given."""
+    decided = [answer for role, answer in sorted(answers.items()) if is_arbiter(role)]
+    return decided[0] if decided else next(iter(answers.values()))

@@ -26,7 +26,7 @@ class Read:
 
     def __init__(self, draws: Sequence[Draw], places: Mapping[Asked, Place], labels: Sequence[Label]) -> None:
         told: dict[Asked, dict[str, str]] = by_question(labels)
-        self.codes = {asked: _CODES[stands(answers)] for asked, answers in told.items()}
+        self.codes = {asked: _CODES[first_of(answers)] for asked, answers in told.items()}
         answered = {(label.post, label.proposal) for label in labels}
         self._drawn = {(one.post, one.proposal): one for each in draws for one in each.drawn}
         self._chances: dict[str, dict[str, float]] = {}
@@ -86,7 +86,8 @@ def _open(one: Drawn, answered: set[Asked], places: Mapping[Asked, Place]) -> bo
     return asked in answered or (asked in places and bool(places[asked].unit))
 
 
-def stands(answers: Mapping[str, str]) -> str:
-    """The arbiter's answer, else the first that was given: that of one person, as the rate of errors is."""
-    decided = [answer for role, answer in sorted(answers.items()) if is_arbiter(role)]
-    return decided[0] if decided else next(iter(answers.values()))
+def first_of(answers: Mapping[str, str]) -> str:
+    """The first answer that was given, an arbiter's only where nobody else answered: an estimate takes out the errors
+    of one person, and a question that went to an arbiter is wrong less often (with 10 % each, 3 %)."""
+    alone = [answer for role, answer in answers.items() if not is_arbiter(role)]
+    return alone[0] if alone else next(iter(answers.values()))

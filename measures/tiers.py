@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from measures.labelled import AGAINST, FAVOUR, NEITHER, LabelError, Labels
 from measures.reads import Draw, Read
 from measures.window import WEIGHTINGS, View
-from polyphonie.labels import Asked, Place, by_question
+from polyphonie.labels import Asked, Place, by_question, is_arbiter
 from polyphonie.pseudonyms import epoch_of
 from polyphonie.records import Label, Origin, Stance
 
@@ -142,8 +142,12 @@ class Tiers:
 
     @cached_property
     def _pairs(self) -> list[tuple[str, str]]:
-        """The first two answers on each post that two people or more gave a side."""
-        told = [[each for each in given.values() if each in SIDES][:2] for given in self.answers_of_people.values()]
+        """The first two answers on each post that two people or more gave a side; an arbiter is asked about the posts
+        on which people err most."""
+        told = [
+            [answer for role, answer in given.items() if answer in SIDES and not is_arbiter(role)][:2]
+            for given in self.answers_of_people.values()
+        ]
         return [(given[0], given[1]) for given in told if len(given) == 2]
 
     @cached_property

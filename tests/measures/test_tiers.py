@@ -178,11 +178,44 @@ def test_a_reader_alone_corrects_nothing():
     assert not found.covers("loyers", "forum", date(2026, 3, 10).toordinal(), EPOCH)
 
 
-def test_the_arbiter_stands_and_before_one_the_first_answer():
-    labels = [said(0, "against", "annotateur-2", 1), said(0, "favour", "annotatrice-1", 2)]
-    assert tiers(labels).reading("loyers", VIEW).people.answer.tolist() == [AGAINST]
-    labels.append(said(0, "favour", "arbitre-1", 3))
-    assert tiers(labels).reading("loyers", VIEW).people.answer.tolist() == [FAVOUR]
+@pytest.mark.parametrize(
+    ("roles", "expected"),
+    [
+        (["annotateur-2"], AGAINST),
+        (["annotateur-2", "annotatrice-1", "arbitre-1"], AGAINST),
+        (["arbitre-1", "annotatrice-1"], FAVOUR),
+        (["arbitre-1"], AGAINST),  # nobody else answered
+    ],
+)
+def test_the_first_answer_counts_and_an_arbiter_where_there_is_no_other(roles, expected):
+    labels = [said(0, "favour" if n else "against", role, n) for n, role in enumerate(roles)]
+    assert tiers(labels).reading("loyers", VIEW).people.answer.tolist() == [expected]
+
+
+def test_an_arbiter_leaves_the_corrected_share_where_it_is():
+    """Two people and an arbiter, each wrong once in five whatever the others say; one post in five is in favour."""
+    sides, labels = ("favour", "against"), []
+    for n in range(5**4):
+        truth = n // 125 > 0
+        first, second, third = (sides[truth != (n // each % 5 == 0)] for each in (1, 5, 25))
+        labels += [said(n, first), said(n, second, "annotateur-1", 1)]
+        labels += [said(n, third, "arbitre-1", 2)] if first != second else []
+    found = tiers(labels, [drawn(n, 625, 625) for n in range(625)], [place(n) for n in range(625)])
+    people = found.reading("loyers", VIEW).people
+    share, rate = np.mean(people.answer == FAVOUR), found.error.rate
+    assert (share - rate) / (1 - 2 * rate) == pytest.approx(0.2, abs=0.005)
+
+
+def test_an_arbiter_makes_no_pair():
+    """Of those who disagree nobody learns how often people do."""
+    labels = [said(n, "favour") for n in range(30)] + [said(n, "against", "arbitre-1", 1) for n in range(30)]
+    assert not tiers(labels, [drawn(n, 30, 30) for n in range(30)], [place(n) for n in range(30)]).measures_error
+
+
+def test_the_tiers_are_compared_on_what_the_arbiter_said():
+    labels = [said(0, "against"), said(0, "favour", "annotateur-1", 1), said(0, "favour", "arbitre-1", 2)]
+    (pair,) = between(tiers(labels)).pairs
+    assert (pair.n, pair.same) == (1, 1.0)  # the small model found all in favour
 
 
 @pytest.mark.parametrize(("different", "measured"), [(2, False), (0, True), (5, True), (20, True)])

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from measures.answered import counted
 from measures.labelled import AGAINST, FAVOUR, NEITHER
@@ -28,7 +29,8 @@ class Read:
         told: dict[Asked, dict[str, str]] = by_question(labels)
         self.codes = {asked: _CODES[first_of(answers)] for asked, answers in told.items()}
         answered = {(label.post, label.proposal) for label in labels}
-        self._drawn = {(one.post, one.proposal): one for each in draws for one in each.drawn}
+        self._drawn = {each.made.id: {(one.post, one.proposal): one for one in each.drawn} for each in draws}
+        self._made = {each.made.id: each.made for each in draws}
         self._chances: dict[str, dict[str, float]] = {}
         self._kept: dict[str, set[Asked]] = {}
         for each in draws:
@@ -52,11 +54,20 @@ class Read:
         return asked in self._kept[each.made.id]
 
     def chance(self, each: Draw, asked: Asked) -> float:
-        """Probability that a post of the draw's population was drawn and read in it."""
-        one = self._drawn[asked]
+        """Probability that a post of the draw's population was drawn and read in it.
+
+        Where another draw holds it and this one does not, its score is taken to have been that of the nearest draw.
+        """
+        chances, own = self._chances[each.made.id], self._drawn[each.made.id].get(asked)
+        if own is not None:  # the model may have changed between two draws, and its stratum with it
+            return chances[own.stratum]
+        one = self._nearest(each.made.made_at, asked)
         seen = Candidate(one.post, one.proposal, one.month, one.p_favour, one.p_against, one.p_unclear)
-        chances = self._chances[each.made.id]
         return next((chances[name] for name in strata_of(seen) if name in chances), 0.0)
+
+    def _nearest(self, moment: datetime, asked: Asked) -> Drawn:
+        holding = [made for name, made in self._made.items() if asked in self._drawn[name]]
+        return self._drawn[min(holding, key=lambda made: abs(made.made_at - moment)).id][asked]
 
 
 def _chances(drawn: Iterable[Drawn], read: Iterable[Drawn]) -> dict[str, float]:

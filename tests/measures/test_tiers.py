@@ -8,6 +8,7 @@ import pytest
 from measures.between import MODEL, PEOPLE, READER, between
 from measures.labelled import AGAINST, FAVOUR, NEITHER
 from measures.reads import Draw
+from measures.sampling import Candidate, draw
 from measures.tiers import NO_LABELS, Tiers
 from measures.window import View
 from polyphonie.labels import Place
@@ -131,6 +132,44 @@ def test_a_post_of_two_draws_has_the_probability_of_being_in_one(seed, chance):
     people = tiers([said(n, "favour") for n in range(4)], draws=[first, again]).reading("loyers", VIEW).people
     assert people is not None
     np.testing.assert_allclose(people.drawn_with, chance)
+
+
+def test_a_post_that_was_scored_again_has_in_each_draw_the_chance_that_it_had_there():
+    """Ten of a hundred posts go from .95 to .5 between two draws of one seed: what was drawn still stands for all."""
+    before, after = [0.95] * 50 + [0.5] * 20 + [0.05] * 30, [0.5] * 10 + [0.95] * 40 + [0.5] * 20 + [0.05] * 30
+    places, told, times = [place(n) for n in range(100)], np.zeros(2), 60
+    for seed in map(str, range(times)):
+        draws = []
+        for late, scores in enumerate((before, after)):
+            scored = [Candidate(post(n), "loyers", "2026-03", p, 1 - p, 0.0) for n, p in enumerate(scores)]
+            found = draw(scored, 40, seed)
+            draws.append(made(found, found[0].round, MADE + timedelta(hours=late), seed))
+        read = {one.post for each in draws for one in each.drawn}
+        people = tiers([said(n, "favour") for n in range(100) if post(n) in read], places=places, draws=draws[::-1])
+        sample = people._tier("loyers", people._people)
+        again = np.isin(sample.posts, [post(n) for n in range(10)])
+        told += [(1 / sample.drawn_with)[chosen].sum() / times for chosen in (again, ~again)]
+    np.testing.assert_allclose(told, [10, 90], rtol=0.05)
+
+
+def test_where_a_draw_does_not_hold_a_post_the_nearest_one_says_its_score():
+    bands = {"loyers 0.0-0.35": 1, "loyers 0.35-0.65": 4, "loyers 0.65-1.0": 2}
+    names = dict(zip(bands, ((0.1, 0.9), (0.5, 0.5), (0.9, 0.1)), strict=True))
+
+    def row(number, band, name):
+        favour, against = names[band]
+        told = {"p_favour": favour, "p_against": against, "p_unclear": 0.0}
+        return drawn(number, 10, 4, band, name).model_copy(update=told)
+
+    numbers = iter(range(1, 20))
+    middle = made([row(next(numbers), band, "tirage-2") for band, n in bands.items() for _ in range(n)], "tirage-2")
+    first = made([row(0, "loyers 0.0-0.35", "tirage-1")], at=MADE - timedelta(days=3))
+    last = made([row(0, "loyers 0.35-0.65", "tirage-3")], "tirage-3", MADE + timedelta(days=1))
+    found = tiers([said(n, "favour") for n in range(8)], places=[place(n) for n in range(8)],
+                  draws=[last, middle, first])  # fmt: skip
+    assert found._people.chance(middle, (post(0), "loyers")) == pytest.approx(0.4)
+    assert found._people.chance(first, (post(0), "loyers")) == pytest.approx(0.1)
+    assert found._people.chance(last, (post(0), "loyers")) == pytest.approx(0.1)
 
 
 def test_strata_that_nobody_read_yet_are_shared_among_the_others():

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp.scores import confusions, macro_f1
+from nlp.scores import confusions, f1_by_class
 from nlp.train.consultations import read_arguments
 from nlp.train.examples import UNCLEAR, Corpus, Example, as_asked, in_tuning_half
 from nlp.train.export import fit_temperature
@@ -28,7 +28,8 @@ Development = Mapping[str, Sequence[Example]]
 
 @dataclass(frozen=True)
 class Judged:
-    """One moment of a training: macro-F1 over favour and against ("unclear" being a miss), by development set.
+    """One moment of a training: macro-F1 by development set, over the classes that are true there: the three in our
+    corpus, the two sides in consultations, where "unclear" is a miss.
 
     reluctance: what was taken from the logit of "unclear" for these scores. Our corpus holds as many unclear posts as
     its writers wished, which is not how often people are unclear: no share of them is right everywhere.
@@ -42,14 +43,13 @@ class Judged:
 
     @property
     def mean(self) -> float:
-        """Over the sets; without those that hold one side only, where it is unknown."""
+        """Over the sets, whatever their sizes."""
         return mean_of(self.macro_f1)
 
 
 def mean_of(scores: Mapping[str, float]) -> float:
-    """The mean of what is known; NaN where nothing is."""
-    known = [score for score in scores.values() if not np.isnan(score)]
-    return float(np.mean(known)) if known else float("nan")
+    """Over the sets, whatever their sizes."""
+    return float(np.mean(list(scores.values())))
 
 
 def development_sets(held: Corpus, consultations: Sequence[Path], labelled: Sequence[Example] = ()) -> Development:
@@ -94,7 +94,8 @@ def _scores(logits: Mapping[str, NDArray[np.float32]], development: Development,
     for name, examples in development.items():
         answers = less_unclear(logits[name], reluctance).argmax(axis=1)
         together = np.zeros(len(examples), np.int64)
-        found[name] = float(macro_f1(confusions(_truth(examples), answers, together).sum(axis=0)))
+        by_class = f1_by_class(confusions(_truth(examples), answers, together).sum(axis=0))
+        found[name] = float(by_class[sorted(set(_truth(examples).tolist()))].mean())
     return found
 
 

@@ -20,8 +20,8 @@ from dashboard.view import Choice, read
 from index.engine import Engine
 from index.opening import open_engine
 from measures.disclosure import rounded
-from measures.drift import Shift, widened
-from measures.drifting import kept_shifts, shifts_path
+from measures.drift import widened
+from measures.drifting import Seen, kept_shifts, shifts_path
 from measures.evidence import read_proposals
 from measures.placing import read_tiers
 from measures.popularity import Confusion
@@ -57,7 +57,7 @@ class Here:
     confusion: Confusion | None
     model: str
     tiers: Tiers = NO_LABELS
-    shifts: tuple[Shift, ...] = ()  # established, in the days of this window: the confusion is the wider for it
+    shifts: tuple[Seen, ...] = ()  # since days of this window or before: the confusion is the wider for it
     about: tuple[str, ...] = ()  # sources of the one thing that is looked at, where there is one
 
     @property
@@ -178,7 +178,7 @@ def _arrive(settings: Settings, desk: Desk, chosen: Palette, page: str) -> Here 
     looked = desk.read("shifts", lambda _: kept_shifts(shifts_path(settings.home)))
     shifts = tuple(looked.bears_on(window.until)) if looked else ()
     evaluated = _confusion(settings.nlp.stance_model, settings.nlp.abstain_below)
-    confusion = widened(evaluated, shifts) if evaluated else None
+    confusion = widened(evaluated, [each.shift for each in shifts]) if evaluated else None
     return Here(settings, desk, choice, window, chosen, proposals, found, confusion, models, tiers, shifts)
 
 

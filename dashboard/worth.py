@@ -6,7 +6,7 @@ from html import escape
 from dashboard import cells, french
 from dashboard.addresses import address
 from dashboard.frame import Here
-from measures.drift import LAST, Kind
+from measures.drift import Kind
 from measures.evidence import Bought, ProposalRow
 from measures.popularity import FEW_LABELS, Estimator
 
@@ -82,12 +82,13 @@ def drifted(here: Here) -> str:
     """The sentence that says that intervals are wider, and why (HTML); empty where nothing moved."""
     if not here.shifts:
         return ""
-    moved = french.listed([READ[each.kind] for each in here.shifts])
-    days = french.count(LAST, "dernier jour", "derniers jours")
-    verb = "a" if len(here.shifts) == 1 and here.shifts[0].kind != "scores" else "ont"
+    moved = french.listed([READ[each.shift.kind] for each in here.shifts])
+    since = french.day(min(each.since for each in here.shifts))
+    verb = "a" if len(here.shifts) == 1 and here.shifts[0].shift.kind != "scores" else "ont"
     text = (
-        f"Ce qui est lu a changé : {moved} {verb} bougé ces {days}, plus que le hasard ne le fait. Le modèle pourrait "
-        "se tromper autrement qu'avant : les intervalles de cette page sont élargis d'autant."
+        f"Ce qui est lu a changé : {moved} {verb} bougé à partir du {since}, plus que le hasard ne le fait. Le modèle "
+        "pourrait se tromper autrement qu'avant : jusqu'à sa prochaine évaluation, les intervalles de cette page sont "
+        "élargis d'autant."
     )
     link = cells.link(address("method", here.choice), "Méthode et qualité")
     return f'<p class="po-small po-drift">{escape(french.typeset(text))} {link}</p>'

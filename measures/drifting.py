@@ -1,4 +1,8 @@
-"""What `measures.drift` compares, read from the index: sources and probabilities by aggregation, words from a sample.
+"""What `measures.drift` compares, read from the index: sources and probabilities by aggregation, words from a sample;
+and what it found, kept until the model's errors are measured again.
+
+A change that lasts is soon compared with itself: two weeks later nothing moves any more, and the errors were still
+measured before it. So what was established once goes on widening intervals.
 
 Words are counted in the newest WORDS_A_DAY posts of each day, once a post, under a digest in BUCKETS places: no word is
 kept or shown, and a rare one cannot be told from those that share its place.
@@ -8,7 +12,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -19,10 +23,11 @@ import numpy as np
 
 from index.engine import Engine, Where
 from index.schema import STOP_WORDS, elide
-from measures.drift import DAYS, LAST, Array, Move, Shift, shift
+from measures.drift import DAYS, LAST, Array, Kind, Move, Shift, shift
 from measures.quality import MANY
 from measures.window import midnight
-from polyphonie.records import Origin
+from nlp.quality import STANCE, read_quality
+from polyphonie.records import Origin, record_id
 
 WORDS_A_DAY = 100
 BUCKETS = 512
@@ -34,16 +39,41 @@ _BY_DAY: dict[str, Any] = {"field": "at", "fixed_interval": "1d"}
 
 
 @dataclass(frozen=True)
+class Seen:
+    """An established shift. since: the first of the days that moved."""
+
+    since: date
+    shift: Shift
+
+
+@dataclass(frozen=True)
 class Kept:
-    """What was found when somebody last looked. until: the first day that was not compared."""
+    """What was found when somebody last looked, and what had been established since the errors were measured.
+
+    until: the first day that was not compared. measured: see `evaluation`. renewed: the first look under this
+    evaluation, None where no other came before it. lasting: of each view, those that moved further than all before.
+    """
 
     until: date
     shifts: tuple[Shift, ...]
+    lasting: tuple[Seen, ...] = ()
+    measured: str = ""
+    renewed: date | None = None
 
-    def bears_on(self, until: date) -> list[Shift]:
-        """The established shifts, where a window that ends before `until` holds days of the week that moved."""
-        moved = [each for each in self.shifts if each.established]
-        return moved if until > self.until - timedelta(days=LAST) else []
+    def bears_on(self, until: date = date.max) -> list[Seen]:
+        """Of each view, the largest established shift that a window which ends before `until` holds days of."""
+        largest: dict[Kind, Seen] = {}
+        for each in (*self.lasting, *self.established):
+            former = largest.get(each.shift.kind)
+            if each.since < until and (former is None or each.shift.moved > former.shift.moved):
+                largest[each.shift.kind] = each
+        return sorted(largest.values(), key=lambda each: each.since)
+
+    @property
+    def established(self) -> list[Seen]:
+        """What the last look found."""
+        since = self.until - timedelta(days=LAST)
+        return [Seen(since, each) for each in self.shifts if each.established]
 
 
 def shifts_path(home: Path) -> Path:
@@ -51,21 +81,56 @@ def shifts_path(home: Path) -> Path:
     return home / "drift.json"
 
 
-def keep_shifts(path: Path, until: date, shifts: Iterable[Shift]) -> None:
-    """Keep what was found, in place of what was kept."""
-    told = json.dumps({"until": until.isoformat(), "shifts": [asdict(each) for each in shifts]})
+def evaluation(path: Path = STANCE) -> str:
+    """Name of the measurement of the model's errors: another reader, other sets or other results have another; empty
+    where there is none."""
+    if not path.exists():
+        return ""
+    quality = read_quality(path)
+    found = (f"{each.digest} {each.confusion}" for each in quality.sets)
+    return record_id(quality.model, quality.name, quality.abstain_below, *found)
+
+
+def after(before: Kept | None, until: date, shifts: Iterable[Shift], measured: str) -> Kept:
+    """What is to be kept after a look. measured: under which evaluation; another one forgets what lasted.
+
+    A second look at the same days replaces what the first established: more of them may have been read since.
+    """
+    lasting, renewed = (before.lasting, before.renewed) if before else ((), None)
+    if before and before.measured not in ("", measured):
+        lasting, renewed = (), until
+    found = Kept(until, tuple(shifts), (), measured, renewed)
+    # After a change of reader or of calibration, the days before were scored otherwise: that is no drift.
+    alike = renewed is None or until - timedelta(days=DAYS) >= renewed
+    seen = [each for each in found.established if alike or each.shift.kind != "scores"]
+    seen += [each for each in lasting if each.since != until - timedelta(days=LAST)]
+    return replace(found, lasting=tuple(_furthest(seen)))
+
+
+def keep_shifts(path: Path, until: date, shifts: Iterable[Shift], measured: str = "") -> Kept:
+    """Keep what was found, see `after`; returns all that is kept."""
+    kept = after(kept_shifts(path), until, shifts, measured)
+    told = json.dumps(asdict(kept), default=date.isoformat)
     with NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
         file.write(told)
     Path(file.name).replace(path)
+    return kept
 
 
 def kept_shifts(path: Path) -> Kept | None:
     """What is kept; None where nobody looked yet, or what is there is of another version."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        shifts = [Shift(**each | {"moves": tuple(Move(**move) for move in each["moves"])}) for each in told["shifts"]]
-        return Kept(date.fromisoformat(told["until"]), tuple(shifts))
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        renewed = told.get("renewed")
+        return Kept(
+            date.fromisoformat(told["until"]),
+            tuple(_shift(each) for each in told["shifts"]),
+            # A file of a former version has none of these.
+            tuple(Seen(date.fromisoformat(each["since"]), _shift(each["shift"])) for each in told.get("lasting", ())),
+            told.get("measured", ""),
+            date.fromisoformat(renewed) if renewed else None,
+        )
+    except (FileNotFoundError, AttributeError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -77,6 +142,19 @@ def read_shifts(engine: Engine, until: date, days: int = DAYS, last: int = LAST)
         shift("scores", _scores(engine, until, days), last),
         shift("words", _words(engine, until, days), last),
     ]
+
+
+def _furthest(seen: Iterable[Seen]) -> list[Seen]:
+    """Those that moved further than all that began before them, of their view."""
+    found: list[Seen] = []
+    for each in sorted(seen, key=lambda one: (one.since, -one.shift.moved)):
+        if all(one.shift.moved < each.shift.moved for one in found if one.shift.kind == each.shift.kind):
+            found.append(each)
+    return found
+
+
+def _shift(told: Mapping[str, Any]) -> Shift:
+    return Shift(**{**told, "moves": tuple(Move(**move) for move in told["moves"])})
 
 
 def _where(until: date, days: int) -> Where:

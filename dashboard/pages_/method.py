@@ -13,7 +13,7 @@ from dashboard.provenance import Provenance
 from dashboard.readers import readers
 from measures.disclosure import rounded
 from measures.drift import DAYS, FALSE_ALARM, LAST, Kind, Shift, widening
-from measures.drifting import kept_shifts, read_shifts, shifts_path
+from measures.drifting import Kept, Seen, kept_shifts, read_shifts, shifts_path
 from measures.popularity import Confusion
 from measures.quality import agreement, confusion_from, live_confusion
 from nlp.quality import STANCE, SetQuality, read_quality
@@ -44,9 +44,9 @@ BASELINES = {"majority": "majorité", "tfidf": "TF-IDF", "anchors": "ancres"}
 
 # What moved, and how much of it changed place.
 MOVED: dict[Kind, str] = {
-    "sources": "Le mélange des sources a changé : {moved} des positions viennent d'autres sources qu'avant{named}.",
-    "scores": "Les lectures du modèle ont changé : {moved} de ses probabilités se répartissent autrement qu'avant.",
-    "words": "Le vocabulaire a changé : {moved} des mots employés ne sont plus les mêmes qu'avant.",
+    "sources": "le mélange des sources a changé : {moved} des positions viennent d'autres sources qu'avant{named}.",
+    "scores": "les lectures du modèle ont changé : {moved} de ses probabilités se répartissent autrement qu'avant.",
+    "words": "le vocabulaire a changé : {moved} des mots employés ne sont plus les mêmes qu'avant.",
 }
 
 
@@ -150,16 +150,17 @@ def _drift(here: Here) -> None:
     kept = here.desk.read("shifts", lambda _: kept_shifts(shifts_path(here.settings.home)))
     until = here.desk.now.date()
     # Before the first `measure` of a home there is nothing kept: the index is read, which takes seconds.
-    shifts = kept.shifts if kept else here.desk.read(("drift", until), lambda engine: read_shifts(engine, until))
+    kept = kept or Kept(until, tuple(here.desk.read(("drift", until), lambda engine: read_shifts(engine, until))))
+    changes = kept.bears_on()
     last, before = french.count(LAST, "dernier jour", "derniers jours"), french.count(DAYS - LAST, "jour")
     st.html('<h2 class="po-h2">Ce qui est lu change-t-il ?</h2>')
-    if all(isnan(each.p_value) for each in shifts):
+    if not changes and all(isnan(each.p_value) for each in kept.shifts):
         text = f"Les {last} se comparent aux {before} d'avant, dès que deux semaines ont été lues."
         st.html(cells.notice("Pas encore assez de recul", french.typeset(text)))
         return
-    told = [_moved(here, each) for each in shifts if each.established]
+    told = [_moved(here, each) for each in changes]
     if told and here.confusion:
-        told.append(_wider(here, shifts))
+        told.append(_wider(here, [each.shift for each in changes]))
     told = told or [f"Rien n'a bougé plus que le hasard : les {last} ressemblent aux {before} d'avant."]
     st.html("<ul>" + "".join(f"<li>{escape(french.typeset(each))}</li>" for each in told) + "</ul>")
     st.html(
@@ -175,17 +176,20 @@ def _wider(here: Here, shifts: Sequence[Shift]) -> str:
     evaluated = confusion_from(nlp.stance_model, nlp.abstain_below)
     factor = widening(evaluated, shifts) if evaluated else 1.0
     return (
-        "Les erreurs du modèle pourraient donc avoir changé. Sur les périodes qui contiennent ces jours, elles sont "
-        f"supposées varier {french.number(factor, 1)} fois plus d'une proposition à l'autre, et les intervalles sont "
-        "élargis d'autant. Seules des réponses de personnes diraient si elles ont vraiment changé."
+        "Les erreurs du modèle pourraient donc avoir changé. Sur les périodes qui vont au-delà, elles sont supposées "
+        f"varier {french.number(factor, 1)} fois plus d'une proposition à l'autre, et les intervalles sont élargis "
+        "d'autant, jusqu'à la prochaine évaluation du modèle. Seules des réponses de personnes diraient si elles ont "
+        "vraiment changé."
     )
 
 
-def _moved(here: Here, each: Shift) -> str:
+def _moved(here: Here, each: Seen) -> str:
+    shift = each.shift
     # A share of so few positions would be that of a few people.
-    shown = [move for move in each.moves if move.items >= here.k][:1]
+    shown = [move for move in shift.moves if move.items >= here.k][:1]
     words = [f" ; {named(m.name)} passe de {french.percent(m.before)} à {french.percent(m.now)}" for m in shown]
-    return MOVED[each.kind].format(moved=french.percent(each.moved), named="".join(words))
+    told = MOVED[shift.kind].format(moved=french.percent(shift.moved), named="".join(words))
+    return f"À partir du {french.day(each.since)}, {told}"
 
 
 def _sources(here: Here) -> None:

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from index.retention import expire
-from measures.drift import Shift
-from measures.drifting import keep_shifts, read_shifts, shifts_path
+from measures.drifting import Seen, evaluation, keep_shifts, read_shifts, shifts_path
 from measures.placing import settle_places
 from measures.tallies import Measured, closed_tallies, measure
 from polyphonie.cli.erasing import tidy
@@ -36,9 +35,9 @@ def measure_command(
     with Workspace(home) as work:
         done = measure_all(work, everything)
         now = datetime.now(UTC)
-        placed, shifts = settle_labels(work, now), look_for_drift(work, now)
+        placed, changes = settle_labels(work, now), look_for_drift(work, now)
         gone = expire_old(work, now)
-    moved = [each.kind for each in shifts if each.established]
+    moved = [each.shift.kind for each in changes]
     answer = {"positions": done.positions, "tallies": done.tallies, "labelled": placed, "moved": moved, **gone}
     say(
         answer,
@@ -73,12 +72,14 @@ def settle_labels(work: Workspace, now: datetime) -> int:
         return settle_places(work.engine, store, expired, kept_sources(work))
 
 
-def look_for_drift(work: Workspace, now: datetime) -> list[Shift]:
-    """Compare the last days with those before, and keep what was found for the pages."""
+def look_for_drift(work: Workspace, now: datetime) -> list[Seen]:
+    """Compare the last days with those before, and keep what was found for the pages.
+
+    Returns what has changed since the model's errors were measured, the largest change of each view.
+    """
     until = now.date()
     shifts = read_shifts(work.engine, until)
-    keep_shifts(shifts_path(work.settings.home), until, shifts)
-    return shifts
+    return keep_shifts(shifts_path(work.settings.home), until, shifts, evaluation()).bears_on()
 
 
 def kept_sources(work: Workspace) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 
 from dashboard.annotation import make_round
+from dashboard.french import day
 from index.opening import open_engine
 from measures.drift import Shift
 from measures.drifting import keep_shifts, shifts_path
@@ -125,11 +126,23 @@ def test_a_shift_that_is_established_widens_what_pages_show_and_is_said(home):
     keep_shifts(shifts_path(home), today, [Shift("words", 0.2, 1.0, 0.6, 0.001), Shift("scores", 0.2, 1.0, 0.5, 0.4)])
     for page in ("overview", "proposals", "proposal"):
         html = plain(told(opened(page, p="loyers")))
-        assert "le vocabulaire a bougé ces 7 derniers jours" in html
+        assert f"le vocabulaire a bougé à partir du {day(today - timedelta(days=7))}" in html
         assert "intervalles de cette page sont élargis" in html
     wider = bounds(html)
     assert wider[1] - wider[0] > bounds(plain(before))[1] - bounds(plain(before))[0]
     assert "fois plus d'une proposition à l'autre" in plain(told(opened("method")))
+
+
+def test_a_change_that_lasts_still_widens_when_it_is_compared_with_itself(home):
+    today = datetime.now(UTC).date()
+    seen = today - timedelta(days=40)
+    keep_shifts(shifts_path(home), seen, [Shift("words", 0.2, 1.0, 0.6, 0.001)])
+    keep_shifts(shifts_path(home), today, [Shift("words", 0.0, 0.0, 0.0, 0.9)])
+    html = plain(told(opened("proposal", p="loyers")))
+    assert f"le vocabulaire a bougé à partir du {day(seen - timedelta(days=7))}" in html
+    method = plain(told(opened("method")))
+    assert "fois plus d'une proposition à l'autre" in method
+    assert "Rien n'a bougé" not in method
 
 
 def bounds(text):

@@ -1,6 +1,8 @@
 """Drift is told when what is read has moved, and hardly ever when it has not; the interval then widens by a rule."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from math import isnan, sqrt
 
@@ -24,8 +26,19 @@ from measures.drift import (
     widened,
     widening,
 )
-from measures.drifting import places, read_shifts
+from measures.drifting import (
+    Kept,
+    Seen,
+    after,
+    evaluation,
+    keep_shifts,
+    kept_shifts,
+    places,
+    read_shifts,
+    shifts_path,
+)
 from measures.popularity import Confusion
+from nlp.quality import STANCE
 from polyphonie.records import Kind, Origin, Position, Post, Stance, position_id, record_id
 
 
@@ -200,6 +213,103 @@ def test_an_evaluation_whose_proposals_do_not_differ_widens_too():
     assert widened(confusion, [moved("scores", 0.2)]).rows == pytest.approx(0.16 / (0.16 / 1001 + 0.01) - 1)
     empty = Confusion(np.zeros((3, 3)))
     assert widening(empty, [moved("scores", 0.2)]) >= 1
+
+
+START = date(2026, 1, 1)
+
+
+def looked(days, measured="first"):
+    """What is kept after a look each evening, once there are DAYS of them. days: (d, k) counts of words."""
+    kept = None
+    for end in range(DAYS, len(days) + 1):
+        shifts = [shift("words", days[end - DAYS : end])]
+        kept = after(kept, START + timedelta(days=end), shifts, measured)
+    return kept
+
+
+def test_a_change_that_lasts_widens_until_the_errors_are_measured_again():
+    days = np.tile([100.0, 100.0], (90, 1))
+    days[35:] = [160.0, 40.0]
+    kept = looked(days)
+    assert not any(each.established for each in kept.shifts)  # two months later it is what is usual
+    (seen,) = kept.bears_on()
+    assert 0.2 < seen.shift.moved < 0.3
+    changed = START + timedelta(days=35)
+    assert changed - timedelta(days=LAST) <= seen.since <= changed
+    assert kept.bears_on(changed - timedelta(days=LAST)) == []
+    assert widening(Confusion(COUNTS, "", 15.0), [seen.shift]) > 1.25
+    assert after(kept, kept.until + timedelta(days=1), kept.shifts, "second").bears_on() == []
+    assert after(kept, kept.until + timedelta(days=1), kept.shifts, "first").bears_on() == [seen]
+
+
+def test_what_never_moved_widens_nothing():
+    assert looked(np.tile([100.0, 100.0], (90, 1))).bears_on() == []
+
+
+DAY = date(2026, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("later", "shifts", "measured", "since"),
+    [
+        (1, [("words", 0.1)], "first", {"words": (0, 0.3)}),  # the largest is what widens
+        (1, [("words", 0.5)], "first", {"words": (1, 0.5)}),
+        (1, [("scores", 0.1)], "first", {"words": (0, 0.3), "scores": (1, 0.1)}),
+        (0, [("words", 0.1)], "first", {"words": (0, 0.1)}),  # the same days, of which more have been read
+        (0, [], "first", {}),
+        (9, [("words", 0.1)], "second", {"words": (9, 0.1)}),  # measured again, and it has moved since
+    ],
+)
+def test_what_is_kept_after_another_look(tmp_path, later, shifts, measured, since):
+    path = shifts_path(tmp_path)
+    keep_shifts(path, DAY, [moved("words", 0.3)], "first")
+    until = DAY + timedelta(days=later)
+    told = keep_shifts(path, until, [moved(kind, share) for kind, share in shifts], measured)
+    assert told == kept_shifts(path)
+    week = timedelta(days=LAST)
+    found = {each.shift.kind: ((each.since + week - DAY).days, each.shift.moved) for each in told.bears_on()}
+    assert found == since
+
+
+@pytest.mark.parametrize(("later", "lasts"), [(1, False), (DAYS - 1, False), (DAYS, True)])
+def test_scores_of_another_reader_are_no_lasting_drift(later, lasts):
+    """Days that the former reader scored are compared with days of the new one: it passes as it came."""
+    first = after(None, DAY, [], "first")
+    renewed = after(first, DAY, [], "second")
+    kept = after(renewed, DAY + timedelta(days=later), [moved("scores", 0.4), moved("words", 0.4)], "second")
+    much_later = after(kept, DAY + timedelta(days=200), [], "second").bears_on()
+    assert {each.shift.kind for each in much_later} == ({"scores", "words"} if lasts else {"words"})
+    assert {each.shift.kind for each in kept.bears_on()} == {"scores", "words"}  # until then it widens all the same
+
+
+def test_a_window_takes_the_largest_change_that_began_before_its_end():
+    small, large = Seen(DAY, moved("words", 0.1)), Seen(DAY + timedelta(days=20), moved("words", 0.4))
+    kept = Kept(DAY + timedelta(days=60), (), (small, large))
+    for later, found in ((0, []), (1, [small]), (20, [small]), (21, [large])):
+        assert kept.bears_on(DAY + timedelta(days=later)) == found
+
+
+def test_what_a_former_version_kept_is_read(tmp_path):
+    path = shifts_path(tmp_path)
+    path.write_text(json.dumps({"until": "2026-04-01", "shifts": [asdict(moved("words", 0.3))]}))
+    kept = kept_shifts(path)
+    assert [(each.since, each.shift) for each in kept.bears_on()] == [(date(2026, 3, 25), moved("words", 0.3))]
+    assert keep_shifts(path, DAY + timedelta(days=1), [moved("scores", 0.3)], "first").renewed is None
+    path.write_text("[]")
+    assert kept_shifts(path) is None
+
+
+def test_an_evaluation_is_named_by_what_it_found(tmp_path):
+    told = json.loads(STANCE.read_text(encoding="utf-8"))
+    path = tmp_path / "stance.json"
+
+    def named(**other):
+        path.write_text(json.dumps(told | other), encoding="utf-8")
+        return evaluation(path)
+
+    assert named() == evaluation() == named(date="2020-01-01")
+    others = [named(model="another"), named(sets=told["sets"][:-1]), evaluation(tmp_path / "absent.json")]
+    assert len({*others, named()}) == 4
 
 
 @pytest.mark.parametrize(

@@ -127,10 +127,22 @@ class ChatServer:
 
 
 def checked(address: str, key: SecretStr | None, allow_remote: bool) -> str:
-    """The address, when texts may be sent there. Raises ConfigurationError."""
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError(f"setting readers.address: {address!r} is not an http address")
+    """The address, when texts may be sent there. Raises ConfigurationError, without repeating what may be a secret."""
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        # Not "from": what urlsplit says repeats a password that it took for a port.
+        raise ConfigurationError(
+            "setting readers.address: not an http address; expected one such as http://127.0.0.1:11434/v1"
+        ) from None
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ConfigurationError(
+            "setting readers.address: it holds a name, a password or a parameter, which messages would show; write a "
+            "key in readers.key"
+        )
     if not is_loopback(address):
         if not allow_remote:
             raise ConfigurationError(
@@ -144,7 +156,10 @@ def checked(address: str, key: SecretStr | None, allow_remote: bool) -> str:
 
 def is_loopback(address: str) -> bool:
     """Whether the host is this machine, by its address or by the name localhost."""
-    host = urlsplit(address).hostname or ""
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:
+        return False
     try:
         return ip_address(host).is_loopback
     except ValueError:

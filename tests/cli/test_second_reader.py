@@ -183,7 +183,6 @@ def test_a_proxy_of_the_environment_never_sees_a_text(monkeypatch):
         ("http://localhost:8000/v1", True),
         ("http://localhost.example.org/v1", False),
         ("http://127.0.0.1.example.org/v1", False),
-        ("http://127.0.0.1@example.org/v1", False),
         ("http://0.0.0.0:8000/v1", False),
         ("http://192.168.1.20:8000/v1", False),
         ("https://api.example.org/v1", False),
@@ -199,10 +198,43 @@ def test_only_this_machine_may_read_unless_the_settings_say_otherwise(address, h
         assert checked(address, None, True) == address
 
 
-@pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://127.0.0.1/", "127.0.0.1:8000", "http://"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/",
+        "127.0.0.1:8000",
+        "http://",
+        "http://[::1",
+        "http://127.0.0.1:abc/v1",
+        "http://127.0.0.1:99999/v1",
+        "http://127.0.0.1:0/v1",
+    ],
+)
 def test_only_http_addresses_are_asked(address):
     with pytest.raises(ConfigurationError, match="not an http address"):
         checked(address, None, True)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://u:secret@127.0.0.1:9/v1",
+        "http://secret@127.0.0.1/v1",
+        "http://127.0.0.1@secret.example.org/v1",  # where the text would go is what follows the @
+        "http://u:secret/v1",
+        "ftp://u:secret@127.0.0.1/",
+        "http://u:secret@[::1/v1",
+        "http://127.0.0.1:9/v1?key=secret",
+        "http://127.0.0.1:9/v1#secret",
+    ],
+)
+def test_a_secret_in_an_address_is_refused_and_never_shown(address):
+    with pytest.raises(ConfigurationError, match=r"^setting readers\.address") as raised:
+        checked(address, None, True)
+    assert "secret" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None
 
 
 def test_a_key_does_not_cross_the_network_in_clear():

@@ -180,7 +180,7 @@ def _row(reading: Reading, statement: str, stands: str, own: Sequence[Label]) ->
 def _read(file: Path) -> tuple[list[tuple[int, Label]], list[str]]:
     """The answers of a file with the number of their line, and why others were refused."""
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").split("\n")  # not splitlines: a text may hold U+2028
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read as UTF-8 JSONL: {error}") from error
     parsed, refused = list[tuple[int, Label]](), list[str]()

@@ -142,6 +142,21 @@ def test_an_export_comes_back_as_it_was_and_once(home, tmp_path):
     assert run("import", file)["kept"] == 0
 
 
+@pytest.mark.parametrize("between", ["\u2028", "\u2029", "\u0085", "\n", "\r\n", "\x1e"])
+def test_what_ends_a_line_inside_a_text_does_not_end_a_row(home, tmp_path, between):
+    engine = open_engine(load(home))
+    reworded = post(0).model_copy(update={"text": f"Encadrer{between}les loyers"})
+    engine.write("posts", [post_document(reworded, ["loyers"])])
+    engine.close()
+    label = answer(0, "favour").model_copy(update={"words": words_of(reworded.text)})
+    keep(home, label)
+    file = tmp_path / "labelled.jsonl"
+    assert run("export", file)["written"] == 1
+    labels_path(home).unlink()
+    assert run("import", file) == {"read": 1, "kept": 1, "unchanged": 0, "refused": 0}
+    assert kept(home) == [label]
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -59,9 +59,30 @@ def _sentence(here: Here, sitting: Sitting, about: str, found: Sequence[tuple[in
         told += f", contre ± {_points(before[-1][1])} il y a {french.count(n - before[-1][0], 'réponse')}"
     more = more_to_halve(n, round(sum(sitting.made.frame[about])))
     if more >= 1:
-        # An order of magnitude: the variance itself is estimated.
-        told += f". Environ {french.count(_about(more), 'réponse')} de plus diviseraient l'intervalle par deux"
+        told += f". {halving(more)}"
     return told + "."
+
+
+def halving(more: float) -> str:
+    """« Environ 130 réponses de plus diviseraient l'intervalle par deux »."""
+    about = _about(more)  # an order of magnitude: the variance itself is estimated
+    verb = "diviseraient" if about > 1 else "diviserait"
+    return f"Environ {french.count(about, 'réponse')} de plus {verb} l'intervalle par deux"
+
+
+def gone(number: int) -> str:
+    """« 2 messages ne peuvent plus être lus : effacés, ou au terme de leur durée. »"""
+    told = french.count(number, "message")
+    if number > 1:
+        return f"{told} ne peuvent plus être lus : effacés, ou au terme de leur durée."
+    return f"{told} ne peut plus être lu : effacé, ou au terme de sa durée."
+
+
+def in_common(number: int) -> str:
+    """« des 12 messages que tous deux ont lus »."""
+    if number > 1:
+        return f"des {french.count(number, 'message')} que tous deux ont lus"
+    return "du seul message que tous deux ont lu"
 
 
 def _points(half: float) -> str:
@@ -100,8 +121,7 @@ def agreed(sitting: Sitting) -> None:
     pair = told.pairs[0]
     example = (
         f"{role_name(pair.first)} et {role_name(pair.second)} donnent la même réponse sur {french.percent(pair.same)} "
-        f"des {french.count(pair.n, 'message')} que tous deux ont lus ; le kappa retire ce que le hasard donnerait "
-        "(0 : le hasard, 1 : accord parfait)."
+        f"{in_common(pair.n)} ; le kappa retire ce que le hasard donnerait (0 : le hasard, 1 : accord parfait)."
     )
     limit = "Les messages difficiles sont tirés plus souvent : sur tous les messages, l'accord serait meilleur."
     st.html(cells.reading(example, limit))

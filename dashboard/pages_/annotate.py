@@ -5,7 +5,7 @@ from html import escape
 import streamlit as st
 
 from dashboard import annotation, cells, french
-from dashboard.annotated import agreed, role_name, worth
+from dashboard.annotated import agreed, gone, role_name, worth
 from dashboard.annotation import Sitting
 from dashboard.frame import Here, nothing, show
 from dashboard.measured import title
@@ -144,14 +144,12 @@ def _read(here: Here, sitting: Sitting) -> None:
         ),
     )
     if asked is None:
-        gone = sum(1 for one in sitting.draws if one.post not in sitting.readings) - sum(
+        unread = sum(1 for one in sitting.draws if one.post not in sitting.readings) - sum(
             1 for post, _ in sitting.own if post not in sitting.readings
         )
         told = "Tirez davantage de messages : ceux que vous avez lus ne seront pas redemandés."
-        if gone > 0:
-            told = (
-                f"{french.count(gone, 'message')} ne peuvent plus être lus : effacés, ou au terme de leur durée. {told}"
-            )
+        if unread > 0:
+            told = f"{gone(unread)} {told}"
         st.html(cells.notice("Ce tirage est lu", escape(told)))
     else:
         _question(here, sitting, asked)

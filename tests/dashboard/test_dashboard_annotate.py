@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard import annotation
+from dashboard.annotated import gone, halving, in_common
 from index.opening import open_engine
 from measures.readings import read_posts
 from polyphonie.labels import LabelStore, labels_path
@@ -138,6 +139,22 @@ def answered(home, n, roles, said=lambda drawn, role: "favour" if drawn.p_favour
             store.keep([annotation.label_of(one, role, said(one, role), text) for one, text in texts.items()])
     engine.close()
     return made.id
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        (gone(1), "1\u00a0message ne peut plus être lu : effacé, ou au terme de sa durée."),
+        (gone(2), "2\u00a0messages ne peuvent plus être lus : effacés, ou au terme de leur durée."),
+        (halving(1.4), "Environ 1\u00a0réponse de plus diviserait l'intervalle par deux"),
+        (halving(1.6), "Environ 2\u00a0réponses de plus diviseraient l'intervalle par deux"),
+        (halving(127.0), "Environ 130\u00a0réponses de plus diviseraient l'intervalle par deux"),
+        (in_common(1), "du seul message que tous deux ont lu"),
+        (in_common(12), "des 12\u00a0messages que tous deux ont lus"),
+    ],
+)
+def test_verbs_and_participles_agree_with_what_they_count(sentence, expected):
+    assert sentence == expected
 
 
 def test_answers_say_how_far_the_interval_shrank_and_how_many_would_halve_it(home):

@@ -13,7 +13,7 @@ import json
 import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -129,16 +129,20 @@ class LabelStore:
         rows = self._base.execute("SELECT drawn FROM draws WHERE round = ? ORDER BY turn", (of_round,))
         return [Drawn.model_validate_json(row[0]) for row in rows]
 
-    def was_drawn(self, posts: Iterable[str]) -> set[str]:
-        """Those of the posts that some draw holds."""
+    def known(self, posts: Iterable[str]) -> set[str]:
+        """Those of the posts that were drawn or answered before; what is erased is neither."""
         rows = self._base.execute(
-            "SELECT DISTINCT post FROM draws WHERE post IN (SELECT value FROM json_each(?))", (json.dumps(list(posts)),)
+            "SELECT value FROM json_each(?) WHERE value IN (SELECT post FROM draws) OR value IN "
+            "(SELECT post FROM labels)",
+            (json.dumps(list(posts)),),
         )
         return {row[0] for row in rows}
 
-    def keep(self, labels: Iterable[Label]) -> int:
+    def keep(self, labels: Iterable[Label], known: Callable[[set[str]], set[str]] | None = None) -> int:
         """Store answers, the latest of each role and question; returns how many were new or changed.
 
+        Those about a post that is not known any more are left: it was erased since it was shown or sent. known: which
+        of some posts are, asked while nobody else can write; by default those that were drawn or answered before.
         Raises InputError when the role is neither a known kind of person with a number nor a reader: it may be a name.
         """
         wanted = list(labels)
@@ -149,16 +153,18 @@ class LabelStore:
                     "reader:SLUG for a machine"
                 )
         before = self._base.total_changes
-        self._base.execute("BEGIN IMMEDIATE")
-        self._base.executemany(
-            "INSERT INTO labels VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-            "round = excluded.round, at = excluded.at, label = excluded.label WHERE excluded.at > labels.at",
-            [
-                (one.id, one.post, one.proposal, one.answered_by, one.round, _instant(one), one.model_dump_json())
-                for one in wanted
-            ],
-        )
-        self._base.execute("COMMIT")
+        with self._base:
+            self._base.execute("BEGIN IMMEDIATE")
+            there = (known or self.known)({one.post for one in wanted})
+            self._base.executemany(
+                "INSERT INTO labels VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+                "round = excluded.round, at = excluded.at, label = excluded.label WHERE excluded.at > labels.at",
+                [
+                    (one.id, one.post, one.proposal, one.answered_by, one.round, _instant(one), one.model_dump_json())
+                    for one in wanted
+                    if one.post in there
+                ],
+            )
         return self._base.total_changes - before
 
     def withdraw(self, label: str) -> bool:
@@ -194,10 +200,11 @@ class LabelStore:
         return list(self._base.execute("SELECT DISTINCT post, proposal FROM draws ORDER BY post, proposal"))
 
     def put_places(self, places: Iterable[Place]) -> None:
-        """Keep where drawn posts stand; the former place of each is replaced."""
+        """Keep where drawn posts stand; the former place of each is replaced. What was erased meanwhile has none."""
         self._base.execute("BEGIN IMMEDIATE")
         self._base.executemany(
-            "INSERT OR REPLACE INTO places VALUES (?, ?, ?)",
+            "INSERT OR REPLACE INTO places "
+            "SELECT post, proposal, ?3 FROM draws WHERE post = ?1 AND proposal = ?2 LIMIT 1",
             ((one.post, one.proposal, one.model_dump_json()) for one in places),
         )
         self._base.execute("COMMIT")

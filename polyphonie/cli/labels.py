@@ -2,9 +2,10 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from math import isnan
 from pathlib import Path
 from typing import Annotated, Any
@@ -97,16 +98,17 @@ def import_command(
 ) -> None:
     """Read answers back: `post`, `proposal_id` and `answers` of each line. The latest answer of a role wins.
 
-    A post that is neither in the index nor in a draw is unknown here, or was erased: its answers are refused.
+    A post that is not in the index, and that no draw or answer holds, is unknown here, or was erased: its answers are
+    refused.
 
     Example: polyphonie labels import labelled.jsonl
     """
     parsed, refused = _read(file)
     with _opened(home) as (work, store):
-        known = _known(work.engine, store, sorted({label.post for _, label in parsed}))
+        known = _known(work.engine, store, {label.post for _, label in parsed})
         refused += [f"line {number}: this post is unknown here" for number, one in parsed if one.post not in known]
         accepted = [label for _, label in parsed if label.post in known]
-        kept = store.keep(accepted)
+        kept = store.keep(accepted, partial(_known, work.engine, store))
     for reason in refused[:20]:
         console.print(f"[yellow]{file.name}: {reason}[/yellow]")
     answer = {"read": len(parsed), "kept": kept, "unchanged": len(accepted) - kept, "refused": len(refused)}
@@ -209,10 +211,10 @@ def _label(row: dict[str, Any], told: dict[str, Any]) -> Label:
     return Label.model_validate(known | question | {"id": label_id(row["post"], row["proposal_id"], role)})
 
 
-def _known(engine: Engine, store: LabelStore, posts: Sequence[str]) -> set[str]:
-    known = store.was_drawn(posts)
-    for start in range(0, len(posts), BATCH):
-        known |= engine.get("posts", posts[start : start + BATCH]).keys()
+def _known(engine: Engine, store: LabelStore, posts: Collection[str]) -> set[str]:
+    known, ordered = store.known(posts), sorted(posts)
+    for start in range(0, len(ordered), BATCH):
+        known |= engine.get("posts", ordered[start : start + BATCH]).keys()
     return known
 
 

@@ -2,61 +2,29 @@
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from math import isnan
-from threading import Event
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import typer
 
 from measures.agreement import Pair as Compared
 from measures.agreement import agreement
 from measures.placing import places
-from measures.readings import read_posts
 from measures.sampling import SEED, Candidate, draw, frame, read_candidates
 from measures.window import View
-from nlp.models.pairs import Pair
-from nlp.readers import Answer, Reader, role_of
+from nlp.readers import Reader, role_of
 from nlp.readers.chat import ChatReader
 from polyphonie.cli.asking import ChatServer, checked
-from polyphonie.cli.enrich import known_proposals
-from polyphonie.cli.workspace import AsJson, Home, Workspace, progress, say
-from polyphonie.errors import ConfigurationError, InputError, PolyphonieError
+from polyphonie.cli.questions import Done, read_sample
+from polyphonie.cli.workspace import AsJson, Home, Workspace, say
+from polyphonie.errors import ConfigurationError, InputError
 from polyphonie.labels import Asked, LabelStore, by_question, labels_path, settled
-from polyphonie.records import Drawn, Label, Round, label_id, words_of
+from polyphonie.records import Drawn, Round
 
 FIRST_DAY = date(1970, 1, 1)
-PAGE = 500
 MODEL, PEOPLE = "small model", "people"
-UNREADABLE = "skipped"  # as for a person who could not tell: it was asked, and need not be asked again
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Question:
-    """One thing to ask, and with what probability it was drawn."""
-
-    post: str
-    proposal: str
-    round: str | None
-    drawn_with: float
-    pair: Pair
-    words: str
-
-
-@dataclass
-class Done:
-    """What a run did, in posts. known: answered by an earlier run. gone: no text is left. left: not asked."""
-
-    asked: int = 0
-    unreadable: int = 0
-    known: int = 0
-    gone: int = 0
-    left: int = 0
 
 
 def read_command(
@@ -141,89 +109,6 @@ def draw_sample(
     return drawn, {(each.post, each.proposal): each for each in found}
 
 
-def read_sample(
-    work: Workspace, store: LabelStore, reader: Reader, drawn: Sequence[Drawn], proposal: str | None
-) -> Done:
-    """Ask all that has no answer yet, first what people labelled: each tier must have been read by the one under it."""
-    role, done, settings = role_of(reader), Done(), work.settings.readers
-    known = {(one.post, one.proposal) for one in store.labels(proposal, readers=True) if one.answered_by == role}
-    asked: dict[Asked, tuple[str | None, float]] = {}
-    for label in store.labels(proposal):
-        if label.answer != UNREADABLE:
-            asked[label.post, label.proposal] = label.round, label.drawn_with
-    asked |= {(one.post, one.proposal): (one.round, one.drawn_with) for one in drawn}
-    waiting = [(*which, *how) for which, how in asked.items() if which not in known]
-    done.known = len(asked) - len(waiting)
-    questions = list(worded(work, waiting))
-    done.gone = len(waiting) - len(questions)
-    now, done.left = questions[: settings.budget], max(len(questions) - settings.budget, 0)
-
-    def keep(some: Sequence[Question], answers: Sequence[Answer]) -> None:
-        store.keep([_label(*each, role) for each in zip(some, answers, strict=True)])
-        done.asked += len(some)
-        done.unreadable += sum(answer.answer is None for answer in answers)
-        advance(len(some))
-
-    with progress(f"read by {reader.name}", len(now)) as advance, suppress(KeyboardInterrupt):
-        ask_all(reader, now, settings.at_once, keep)
-    done.left += len(now) - done.asked
-    return done
-
-
-def ask_all(
-    reader: Reader,
-    questions: Sequence[Question],
-    at_once: int,
-    keep: Callable[[Sequence[Question], Sequence[Answer]], None],
-) -> None:
-    """Ask, `at_once` at a time, and keep each answer when it comes. The first failure ends it, once every answer that
-    came is kept, and is raised."""
-    failure: PolyphonieError | None = None
-    ended = Event()
-    pool = ThreadPoolExecutor(at_once)
-
-    def ask(some: Sequence[Question]) -> list[Answer]:
-        if ended.is_set():
-            raise CancelledError
-        try:
-            return reader.read([each.pair for each in some])
-        except PolyphonieError:
-            ended.set()
-            raise
-
-    try:
-        futures: dict[Future[list[Answer]], Sequence[Question]] = {
-            pool.submit(ask, some): some for some in cut(questions, reader.together)
-        }
-        for future in as_completed(futures):
-            try:
-                keep(futures[future], future.result())
-            except CancelledError:
-                continue
-            except PolyphonieError as error:
-                failure = failure or error
-    finally:
-        ended.set()
-        pool.shutdown(cancel_futures=True)
-    if failure is not None:
-        raise failure
-
-
-def worded(work: Workspace, waiting: Sequence[tuple[str, str, str | None, float]]) -> Iterator[Question]:
-    """The questions of which the text and the statement are still there, in their order."""
-    known = known_proposals(work, {proposal for _, proposal, _, _ in waiting})
-    statements = {each.id: each.statement for each in work.catalogue} | {
-        each.id: each.statement for each in known.values()
-    }
-    for page in cut(waiting, PAGE):
-        found = read_posts(work.engine, {post for post, *_ in page})
-        for post, proposal, of_round, drawn_with in page:
-            if post in found and proposal in statements:
-                text, parent = found[post].text, found[post].parent
-                pair = Pair(statements[proposal], text, parent or None)
-                yield Question(post, proposal, of_round, drawn_with, pair, words_of(text))
-
-
 def compare(
     work: Workspace, store: LabelStore, role: str, candidates: dict[Asked, Candidate], proposal: str | None
 ) -> list[Compared]:
@@ -245,25 +130,6 @@ def small_answer(candidate: Candidate, abstain_below: float) -> str:
     odds = {"favour": candidate.p_favour, "against": candidate.p_against, "neither": candidate.p_unclear}
     likeliest = max(odds, key=lambda answer: odds[answer])
     return likeliest if odds[likeliest] >= abstain_below else "neither"
-
-
-def cut(rows: Sequence[T], size: int) -> Iterable[Sequence[T]]:
-    """Consecutive parts of at most `size`."""
-    return (rows[start : start + size] for start in range(0, len(rows), size))
-
-
-def _label(question: Question, answer: Answer, role: str) -> Label:
-    return Label(
-        id=label_id(question.post, question.proposal, role),
-        post=question.post,
-        proposal=question.proposal,
-        answer=answer.answer or UNREADABLE,
-        drawn_with=question.drawn_with,
-        answered_by=role,
-        at=datetime.now(UTC),
-        round=question.round,
-        words=question.words,
-    )
 
 
 def _side(answer: str) -> str:

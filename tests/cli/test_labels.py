@@ -65,7 +65,7 @@ def answer(number, said, by="annotatrice-1", after_s=0):
 
 def keep(home, *labels):
     with LabelStore(labels_path(home)) as store:
-        store.keep(labels)
+        store.keep(labels, set)
 
 
 def kept(home, **asked):

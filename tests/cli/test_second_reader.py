@@ -25,6 +25,8 @@ from nlp.models.pairs import Pair
 from nlp.readers.chat import ChatReader, Prompt
 from polyphonie.cli.app import app
 from polyphonie.cli.asking import ChatServer, ReaderUnavailable, checked, is_loopback, retry_after
+from polyphonie.cli.erasing import erase
+from polyphonie.cli.workspace import Workspace
 from polyphonie.errors import ConfigurationError, PolyphonieError
 from polyphonie.labels import LabelStore, labels_path
 from polyphonie.records import Kind, Label, Origin, Position, Post, Proposal, Stance, label_id, position_id, record_id
@@ -370,17 +372,43 @@ def test_a_run_stops_at_its_budget(home):
     assert (last["known"], last["asked"], last["left"]) == (12, 18, 0)
 
 
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_what_is_erased_during_a_run_is_neither_sent_nor_kept(home, at_once):
+    with judging() as judge:
+        told, gone = judge.answer, []
+
+        def answer(question):
+            with judge.lock:
+                if not gone:
+                    _, [round_], _ = kept(home)
+                    with LabelStore(labels_path(home)) as store, Workspace(home) as work:
+                        drawn = store.draws(round_.id)
+                        gone.extend([drawn[0].post, drawn[-1].post])  # one whose answer is on its way, one to be asked
+                        erase(work, gone)
+            return told(question)
+
+        judge.answer = answer
+        _, answered = read(home, judge, "--number", "20", at_once=at_once)
+        sent = " ".join(body["messages"][1]["content"] for _, body, _ in judge.asked)
+    texts = {post.id: post.text for post, _ in map(spoken, range(120))}
+    assert (answered["gone"], answered["left"]) == (1, 0)
+    assert texts[gone[0]] in sent
+    assert texts[gone[1]] not in sent
+    assert len(kept(home)[0]) == 18
+    assert not {label.post for label in kept(home)[0]} & set(gone)
+
+
 def test_what_people_labelled_is_read_first_and_compared(home):
     labelled = [spoken(number) for number in range(0, 60, 2)]
     at = datetime(2026, 5, 1, tzinfo=UTC)
     with LabelStore(labels_path(home)) as store:
-        store.keep(
+        store.keep((
             Label(
                 id=label_id(post.id, "loyers", "annotatrice-1"), post=post.id, proposal="loyers", drawn_with=0.5,
                 answer="favour" if "(favour)" in post.text else "against", answered_by="annotatrice-1", at=at,
             )
             for post, _ in labelled
-        )  # fmt: skip
+        ), set)  # fmt: skip
     with judging() as judge:
         _, answer = read(home, judge, "--number", "4", "--proposal", "loyers", budget=30)
         first = [body["messages"][1]["content"] for _, body, _ in judge.asked]

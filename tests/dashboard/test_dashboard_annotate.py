@@ -104,6 +104,20 @@ def test_an_answer_is_kept_with_the_probability_of_its_draw(home):
     assert "1 réponse sur 50".replace(" ", "\u00a0", 1) in app.get("progress")[0].proto.text
 
 
+def test_an_answer_about_a_message_that_was_erased_meanwhile_is_not_kept(home):
+    app = drawn(p="loyers", n="50")
+    shown = message(app)
+    engine = open_engine(load(home))
+    post = annotation.sit(home, engine, annotation.rounds(home)[0], "annotatrice-1").next.post
+    engine.delete("posts", [post])
+    engine.close()
+    with LabelStore(labels_path(home)) as store:
+        store.erase([post])
+    click(app, "against")
+    assert kept(home) == []
+    assert message(app) not in (None, shown)
+
+
 def test_undo_asks_again(home):
     app = drawn(p="loyers", n="50")
     first = message(app)

@@ -48,11 +48,15 @@ class Prompt(NamedTuple):
 
 @dataclass(frozen=True)
 class ChatReader:
-    """ask: gives back what the model said, or raises a PolyphonieError. key: of the codes, new for each run."""
+    """ask: gives back what the model said, or raises a PolyphonieError. key: of the codes, new for each run.
+
+    manner: how it is asked, as far as that may change an answer.
+    """
 
     model: str
     ask: Callable[[Prompt], str]
     key: bytes = field(repr=False)
+    manner: str = ""
     together: int = 1  # each answer is kept as soon as it is there
 
     @property
@@ -61,11 +65,12 @@ class ChatReader:
 
     @property
     def version(self) -> str:
-        """The model and a digest of the wording: another wording is another reader.
+        """The model and a digest of the wording and manner: asked otherwise, it is another reader.
 
+        A model that was cut before it answered must be asked again once it may say more.
         Limit: a server may put other weights under the same name, which cannot be seen from here.
         """
-        wording = blake2b(f"{SYSTEM}\n{QUESTION}".encode(), digest_size=4).hexdigest()
+        wording = blake2b(f"{SYSTEM}\n{QUESTION}\n{self.manner}".encode(), digest_size=4).hexdigest()
         return f"{self.model}.{wording}"
 
     def read(self, pairs: Sequence[Pair]) -> list[Answer]:

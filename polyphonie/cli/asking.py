@@ -68,6 +68,11 @@ class ChatServer:
         handlers = [_NoRedirection(), *([ProxyHandler({})] if is_loopback(self.address) else [])]
         object.__setattr__(self, "_opener", build_opener(*handlers))
 
+    @property
+    def manner(self) -> dict[str, int]:
+        """What is asked of the model besides the question, and may change its answer."""
+        return {"temperature": 0, "seed": 0, "max_tokens": self.max_tokens}
+
     def ask(self, prompt: Prompt) -> str:
         """What the model says; "" when the server answers something else than a completion.
 
@@ -102,9 +107,7 @@ class ChatServer:
                 {"role": "system", "content": prompt.system},
                 {"role": "user", "content": prompt.question},
             ],
-            "temperature": 0,
-            "seed": 0,
-            "max_tokens": self.max_tokens,
+            **self.manner,
         }
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self.key is not None:

@@ -7,7 +7,7 @@ way, and no answer about it is kept.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from polyphonie.labels import Asked, LabelStore
 from polyphonie.records import Drawn, Label, label_id, words_of
 
 UNREADABLE = "skipped"  # as for a person who could not tell: it was asked, and need not be asked again
+DOUBTED = 10  # answers in a row that cannot be understood, after which it is not the posts
 
 
 class Waiting(NamedTuple):
@@ -30,6 +31,12 @@ class Waiting(NamedTuple):
     proposal: str
     round: str | None
     drawn_with: float
+
+
+class NotUnderstood(PolyphonieError):
+    """A reader answers, and nothing that it says is an answer; says what to do."""
+
+    exit_code = 8
 
 
 @dataclass(frozen=True)
@@ -51,12 +58,53 @@ class Done:
     left: int = 0
 
 
+@dataclass
+class Heard:
+    """Keeps answers, and holds back those that are not understood until one is.
+
+    What is kept is not asked again: a server that tells its errors as answers, or cuts a model that thinks aloud, would
+    use up the sample. understood: whether the reader ever was, so that a few last answers may be what they seem.
+    """
+
+    name: str
+    keep: Callable[[Sequence[Label]], None]
+    understood: bool
+    held: list[Label] = field(default_factory=list)
+
+    def hear(self, label: Label) -> None:
+        """Raises NotUnderstood when DOUBTED in a row were not understood, and from then on."""
+        if len(self.held) < DOUBTED:
+            self.held.append(label)
+            if label.answer != UNREADABLE:
+                self.understood = True
+                self._keep()
+        if len(self.held) >= DOUBTED:
+            raise self._doubt()
+
+    def end(self) -> None:
+        """All was asked. Raises NotUnderstood when nothing ever was."""
+        if self.held and not self.understood:
+            raise self._doubt()
+        self._keep()
+
+    def _keep(self) -> None:
+        self.keep(self.held)
+        self.held = []
+
+    def _doubt(self) -> NotUnderstood:
+        return NotUnderstood(
+            f"{self.name}: {len(self.held)} answers in a row could not be understood, and are not kept; see what "
+            "serves it, and raise readers.max_tokens if it thinks aloud before it answers"
+        )
+
+
 def read_sample(
     work: Workspace, store: LabelStore, reader: Reader, drawn: Sequence[Drawn], proposal: str | None
 ) -> Done:
     """Ask all that has no answer yet, first what people labelled: each tier must have been read by the one under it."""
     role, done, settings = role_of(reader), Done(), work.settings.readers
-    known = {(one.post, one.proposal) for one in store.labels(proposal, readers=True) if one.answered_by == role}
+    earlier = [one for one in store.labels(proposal, readers=True) if one.answered_by == role]
+    known = {(one.post, one.proposal) for one in earlier}
     asked: dict[Asked, tuple[str | None, float]] = {}
     for label in store.labels(proposal):
         if label.answer != UNREADABLE:
@@ -65,19 +113,24 @@ def read_sample(
     waiting = [Waiting(*which, *how) for which, how in asked.items() if which not in known]
     done.known = len(asked) - len(waiting)
 
-    def keep(some: Sequence[Question], answers: Sequence[Answer]) -> None:
-        labels = [_label(*each, role) for each in zip(some, answers, strict=True)]
+    def keep(labels: Sequence[Label]) -> None:
         store.keep(labels)
         done.asked += len(labels)
         done.unreadable += sum(label.answer == UNREADABLE for label in labels)
         advance(len(labels))
 
+    def hear(some: Sequence[Question], answers: Sequence[Answer]) -> None:
+        for question, answer in zip(some, answers, strict=True):
+            heard.hear(_label(question, answer, role))
+
+    heard = Heard(reader.name, keep, any(one.answer != UNREADABLE for one in earlier))
     questions = worded(work, waiting, settings.budget, reader.together, done)
     with (
         progress(f"read by {reader.name}", min(len(waiting), settings.budget)) as advance,
         suppress(KeyboardInterrupt),
     ):
-        ask_all(reader, questions, settings.at_once, keep)
+        ask_all(reader, questions, settings.at_once, hear)
+        heard.end()
     done.left = len(waiting) - done.gone - done.asked
     return done
 

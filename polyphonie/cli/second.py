@@ -1,5 +1,6 @@
 """`polyphonie read`: a stronger reader reads a sample, drawn with known probabilities, of what the small model read."""
 
+import json
 import os
 import secrets
 from dataclasses import asdict
@@ -40,7 +41,7 @@ def read_command(
     """Have a stronger reader read a sample of posts, and what people labelled; say how far it agrees with them.
 
     The same command goes on where it stopped, and asks nothing twice of the same version of a reader. Exit code 8: the
-    reader does not answer; what it answered before is kept.
+    reader does not answer, or not so that it can be understood; what it answered before is kept.
 
     Example: polyphonie read --reader chat --number 300 --proposal encadrer-loyers
     """
@@ -80,7 +81,7 @@ def open_reader(work: Workspace, which: Literal["chat", "nli"]) -> Reader:
         retries=asked.retries,
         max_tokens=asked.max_tokens,
     )
-    return ChatReader(asked.model, server.ask, secrets.token_bytes(32))
+    return ChatReader(asked.model, server.ask, secrets.token_bytes(32), json.dumps(server.manner))
 
 
 def draw_sample(

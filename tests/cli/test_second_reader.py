@@ -348,7 +348,7 @@ def test_nothing_is_asked_twice_and_a_larger_sample_asks_what_is_missing(home):
 
 def test_a_run_that_fails_keeps_what_was_answered_and_goes_on(home):
     with judging() as judge:
-        judge.script = ["NEUTRE"] * 7 + [(503, {})]
+        judge.script = [None] * 7 + [(503, {})]
         code, said = read(home, judge, "--number", "30")
         assert (code, len(kept(home)[0])) == (8, 7)
         assert "the same command" in " ".join(said.split())
@@ -362,6 +362,50 @@ def test_answers_that_cannot_be_read_are_counted_and_not_used(home):
     assert (answer["asked"], answer["unreadable"]) == (20, 3)
     assert answer["agreement"][0]["n"] == 17
     assert Counter(label.answer for label in kept(home)[0])["skipped"] == 3
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+@pytest.mark.parametrize("said", ["<think>On dirait", b'{"error": {"message": "out of memory"}}'])
+def test_a_reader_that_is_never_understood_is_left_and_nothing_of_it_is_kept(home, said, at_once):
+    with judging(script=[said] * 120) as judge:
+        code, told = read(home, judge, "--number", "60", at_once=at_once)
+        assert (code, kept(home)[0]) == (8, [])
+        assert "10 answers in a row" in told
+        assert "memory" not in told
+        assert "\n" not in told
+        assert 10 <= len(judge.asked) < 10 + at_once
+        judge.script = []
+        _, answer = read(home, judge, "--number", "60", at_once=at_once)  # it was mended
+    assert (answer["asked"], answer["known"], answer["unreadable"]) == (60, 0, 0)
+
+
+def test_a_reader_that_is_understood_no_more_is_left_and_what_it_said_before_is_kept(home):
+    with judging(script=[None, "POUR", None] + [b"{}"] * 50) as judge:
+        code, _ = read(home, judge, "--number", "40")
+        assert (code, len(judge.asked)) == (8, 13)
+        assert Counter(label.answer == "skipped" for label in kept(home)[0]) == {False: 2, True: 1}
+        judge.script = []
+        _, answer = read(home, judge, "--number", "40")
+    assert (answer["known"], answer["asked"]) == (3, 37)
+
+
+def test_a_few_answers_are_doubted_of_a_reader_that_was_never_understood_only(home):
+    with judging(script=["POUR"] * 5) as judge:
+        assert read(home, judge, "--number", "5")[0] == 8
+        assert kept(home)[0] == []
+        read(home, judge, "--number", "5")
+        judge.script = ["POUR"] * 60
+        _, more = read(home, judge, "--number", "60", budget=5)
+    assert (more["asked"], more["unreadable"]) == (5, 5)
+
+
+def test_a_model_that_may_say_more_is_asked_again(home):
+    with judging() as judge:
+        judge.script = [None] + ["<think>On dirait"] * 3
+        _, cut = read(home, judge, "--number", "20")
+        _, whole = read(home, judge, "--number", "20", max_tokens=4_000)
+        _, again = read(home, judge, "--number", "20", max_tokens=4_000)
+    assert (cut["unreadable"], whole["known"], whole["unreadable"], again["known"]) == (3, 0, 0, 20)
 
 
 def test_a_run_stops_at_its_budget(home):

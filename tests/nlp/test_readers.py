@@ -91,6 +91,12 @@ def test_answers_are_kept_under_a_role_that_holds_model_and_wording(model):
     assert re.search(r"[.-][0-9a-f]{8}$", role_of(reader))
 
 
+def test_a_model_that_is_asked_otherwise_is_another_reader():
+    roles = {role_of(ChatReader("juge", obedient, KEY, manner)) for manner in ("", '{"max_tokens": 32}', "other")}
+    assert len(roles) == 3
+    assert role_of(ChatReader("juge", obedient, b"key of another run")) in roles
+
+
 @pytest.mark.parametrize(
     ("favour", "against", "expected"),
     [

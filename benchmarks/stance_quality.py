@@ -17,7 +17,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from datetime import date
 from pathlib import Path
 
@@ -43,13 +43,13 @@ MODELS = Path("build/models")
 
 
 def remembering(model: StanceModel, path: Path | None) -> StanceModel:
-    """The model, whose logits are kept in a JSON file from one run to the next: reading is what takes minutes."""
+    """The model, whose logits are kept in a JSON file from one run to the next, by its version: reading takes minutes."""
     if path is None:
         return model
     kept: dict[str, list[float]] = json.loads(path.read_text("utf-8")) if path.exists() else {}
 
     def logits(pairs: Sequence[Pair]) -> NDArray[np.float32]:
-        names = [json.dumps([pair.proposal, pair.text, pair.parent], ensure_ascii=False) for pair in pairs]
+        names = [json.dumps([model.version, *astuple(pair)], ensure_ascii=False) for pair in pairs]
         fresh = [place for place, name in enumerate(names) if name not in kept]
         if fresh:
             found = model.backend.logits([pairs[place] for place in fresh]).tolist()

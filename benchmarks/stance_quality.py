@@ -43,7 +43,7 @@ MODELS = Path("build/models")
 
 
 def remembering(model: StanceModel, path: Path | None) -> StanceModel:
-    """The model, whose logits are kept in a JSON file from one run to the next, by its version: reading takes minutes."""
+    """The model, whose logits are kept, by its version, in a JSON file from run to run: reading takes minutes."""
     if path is None:
         return model
     kept: dict[str, list[float]] = json.loads(path.read_text("utf-8")) if path.exists() else {}

@@ -120,8 +120,8 @@ class Tiers:
 
     @cached_property
     def reader(self) -> str:
-        """The stronger reader that is used: the one that read the most, "" where none did."""
-        told = Counter(label.answered_by for label in self.readers)
+        """The stronger reader that is used: the one that was understood the most, "" where none was."""
+        told = Counter(label.answered_by for label in self.readers if label.answer != "skipped")
         return min(told, key=lambda role: (-told[role], role), default="")
 
     @property

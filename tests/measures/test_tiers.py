@@ -277,3 +277,9 @@ def test_tiers_are_compared_two_by_two():
     assert told[frozenset((MODEL, PEOPLE))].same == 0.75
     assert told[frozenset((READER, PEOPLE))].same == 0.5
     assert told[frozenset((MODEL, READER))].n == 4
+
+
+def test_a_reader_that_was_not_understood_gives_way_to_one_that_was():
+    dumb = [said(n, "skipped", role="reader:bavard") for n in range(4)]
+    assert tiers([*dumb, said(0, "favour", role=JUDGE)]).reader == JUDGE
+    assert tiers(dumb).reader == ""

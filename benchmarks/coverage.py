@@ -10,7 +10,6 @@ replacement, so that the consultation is the population; what the shipped reader
 """
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from measures.quantification import spread
 from nlp.models.pairs import Pair
 from nlp.stance import load_stance
 from nlp.train.consultations import part_of
+from nlp.train.examples import read_jsonl
 
 LEAST_VOICES = 20
 
@@ -49,8 +49,8 @@ class Consultation:
 
 def read_consultation(name: str, shared: Path, kept: Path) -> Consultation:
     path = shared / "consultations" / f"{name}_arguments.jsonl"
-    told = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    rows = [row for row in told if part_of(row["proposal_id"]) != "training"]  # the reader has seen the others
+    # The reader has seen the others.
+    rows = [row for row in read_jsonl(path) if part_of(row["proposal_id"]) != "training"]
     cache = kept / f"{name}.npy"
     if not cache.exists():
         model = load_stance("polyphonie/stance-fr", "onnx", Path("build/models"), 1)

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from nlp.models.backends import by_length
 from nlp.models.pairs import LIMIT
 from nlp.train.examples import Example
 from nlp.train.learners import Learner
@@ -87,9 +88,5 @@ def logits_of(learner: Learner, examples: Sequence[Example], limit: int = LIMIT)
     """(n, 3) logits, in the order of the examples."""
     learner.module.eval()
     encoded = learner.encode([example.pair for example in examples], limit)
-    order = sorted(range(len(encoded)), key=lambda row: len(encoded[row]["input_ids"]))
-    logits = np.zeros((len(encoded), 3), np.float32)
-    for first in range(0, len(order), 32):
-        rows = order[first : first + 32]
-        logits[rows] = learner.logits([encoded[row] for row in rows]).numpy()
-    return logits
+    sizes = [len(row["input_ids"]) for row in encoded]
+    return by_length(sizes, lambda rows: learner.logits([encoded[row] for row in rows]).numpy())

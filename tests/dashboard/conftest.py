@@ -1,12 +1,14 @@
 """A home as a run leaves it, made of invented records without any NLP, for the pages to show."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from random import Random
 
 import pytest
+import streamlit as st
 
 from index.documents import position_document, post_document, proposal_document
 from index.opening import open_engine
@@ -237,3 +239,20 @@ def at_home(dashboard_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.setenv("POLYPHONIE_HOME", str(dashboard_home))
     return dashboard_home
+
+
+@pytest.fixture
+def home(dashboard_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the home, where people may answer."""
+    copied = tmp_path / "home"
+    shutil.copytree(dashboard_home, copied)
+    monkeypatch.setenv("POLYPHONIE_HOME", str(copied))
+    return copied
+
+
+@pytest.fixture
+def forgetful() -> Iterator[None]:
+    """Pages keep nothing of a former test, and leave nothing to the next one."""
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()

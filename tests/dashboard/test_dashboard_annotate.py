@@ -1,12 +1,10 @@
 """Annoter: a draw, answers, second thoughts, two people, and who may not see the page."""
 
 import re
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard import annotation
@@ -21,20 +19,7 @@ from tests.dashboard.opening import opened, told
 ROOM = Path(__file__).resolve().parents[2] / "dashboard"
 
 
-@pytest.fixture(autouse=True)
-def _forget():
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
-
-
-@pytest.fixture
-def home(dashboard_home, tmp_path, monkeypatch):
-    """A copy of the invented world: labels are written to it."""
-    copied = tmp_path / "home"
-    shutil.copytree(dashboard_home, copied)
-    monkeypatch.setenv("POLYPHONIE_HOME", str(copied))
-    return copied
+pytestmark = pytest.mark.usefixtures("forgetful")
 
 
 def drawn(**parameters):

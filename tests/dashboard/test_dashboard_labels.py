@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,21 +18,7 @@ from polyphonie.records import Label, label_id
 from polyphonie.settings import load
 from tests.dashboard.opening import opened, told
 
-
-@pytest.fixture(autouse=True)
-def _forget():
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
-
-
-@pytest.fixture
-def home(dashboard_home, tmp_path, monkeypatch):
-    """A copy of the home, where people may answer."""
-    copy = tmp_path / "home"
-    shutil.copytree(dashboard_home, copy)
-    monkeypatch.setenv("POLYPHONIE_HOME", str(copy))
-    return copy
+pytestmark = pytest.mark.usefixtures("forgetful")
 
 
 def labelled(home, n, roles=("annotatrice-1",), reader=0):

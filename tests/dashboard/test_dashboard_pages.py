@@ -25,11 +25,7 @@ from tests.dashboard.opening import opened, told
 PAGES = ("overview", "proposals", "proposal", "research", "method")
 
 
-@pytest.fixture(autouse=True)
-def _forget():
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("forgetful")
 
 
 @pytest.mark.parametrize("page", PAGES)
